@@ -1,0 +1,23 @@
+from clinic.models.access import ApiKey, Role, Scope, User
+from clinic.models.patient import Channel, Language, Patient, PatientAbsence
+from clinic.models.resource import Outage, Resource, ResourceHours, ResourceKind
+from clinic.models.site import Closure, ExtraOpening, Site, SiteHours
+
+__all__ = [
+    "ApiKey",
+    "Channel",
+    "Closure",
+    "ExtraOpening",
+    "Language",
+    "Outage",
+    "Patient",
+    "PatientAbsence",
+    "Resource",
+    "ResourceHours",
+    "ResourceKind",
+    "Role",
+    "Scope",
+    "Site",
+    "SiteHours",
+    "User",
+]
