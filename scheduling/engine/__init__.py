@@ -1,0 +1,64 @@
+"""The planning engine: pure functions from a Problem to a Result. No Django, no database, no clock but the time limit's.
+
+    plan(problem, *, time_limit, seed=0) -> Result
+    check(problem, result) -> list[Violation]
+    cost(problem, result) -> CostParts
+    legal_starts(problem, course_id, track, number, *, fixed=None, from_date=None, to_date=None) -> list[Offer]
+    openings(problem, visit, from_date, to_date) -> list[Offer]
+    relaxed(problem, course_id, relaxation) -> Problem
+    read_problem(text or dict), write_problem(problem), read_result(text or dict), write_result(result)
+
+The format, its rules and its cost: docs/planning-format.md. The method: docs/engine.md.
+"""
+
+from .document import read_problem, read_result, write_problem, write_result
+from .faults import FormatError
+from .intervals import Interval
+from .problem import (
+    Booking,
+    Course,
+    Opening,
+    PlacedHold,
+    PlacedSession,
+    Problem,
+    Resource,
+    Site,
+    Week,
+    minutes_of,
+)
+from .protocol import HoldNeed, Link, Phase, Protocol, Slot, Track, Visit
+from .result import INFEASIBLE, PLANNED, UNKNOWN, CostParts, CoursePlan, Relaxation, Result, Violation
+
+__all__ = [
+    "INFEASIBLE",
+    "PLANNED",
+    "UNKNOWN",
+    "Booking",
+    "CostParts",
+    "Course",
+    "CoursePlan",
+    "FormatError",
+    "HoldNeed",
+    "Interval",
+    "Link",
+    "Opening",
+    "Phase",
+    "PlacedHold",
+    "PlacedSession",
+    "Problem",
+    "Protocol",
+    "Relaxation",
+    "Resource",
+    "Result",
+    "Site",
+    "Slot",
+    "Track",
+    "Violation",
+    "Visit",
+    "Week",
+    "minutes_of",
+    "read_problem",
+    "read_result",
+    "write_problem",
+    "write_result",
+]

@@ -1,0 +1,82 @@
+"""What is wrong with a problem or a result: one field, one fault, one line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+
+class FormatError(ValueError):
+    """A field that breaks the format: `field` is its path, `fault` one clause on what is wrong with it."""
+
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(f"{field}: {fault}" if field else fault)
+        self.field = field
+        self.fault = fault
+
+    def below(self, path: str) -> FormatError:
+        """The same fault seen from the document that holds the field."""
+        joint = "" if not self.field or self.field.startswith("[") else "."
+        return FormatError(f"{path}{joint}{self.field}", self.fault)
+
+
+def shown(value: Any) -> str:
+    """A value as an error may repeat it: on one line, and short."""
+    text = ascii(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def need_text(field: str, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise FormatError(field, f"must be a text that is not empty, not {shown(value)}")
+
+
+def need_int(field: str, value: Any, low: int | None = None, high: int | None = None) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise FormatError(field, f"must be a whole number, not {shown(value)}")
+    if low is not None and value < low:
+        raise FormatError(field, f"must be at least {low}, not {shown(value)}")
+    if high is not None and value > high:
+        raise FormatError(field, f"must be at most {high}, not {shown(value)}")
+
+
+def need_hours(field: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise FormatError(field, f"must be a number of hours, not {shown(value)}")
+    if not 0 <= value <= 1_000_000:
+        raise FormatError(field, f"must be between 0 and 1000000 hours, not {shown(value)}")
+
+
+def need_date(field: str, value: Any) -> None:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise FormatError(field, f"must be a date, not {shown(value)}")
+
+
+def need_instant(field: str, value: Any) -> None:
+    if not isinstance(value, datetime):
+        raise FormatError(field, f"must be an instant, not {shown(value)}")
+    if value.utcoffset() is None:
+        raise FormatError(field, f"has no UTC offset: {value.isoformat()}")
+    # Keeps every later shift of zone or of a few months inside what datetime can hold.
+    if not 1970 <= value.year <= 9000:
+        raise FormatError(field, f"lies outside the years 1970 to 9000: {value.isoformat()}")
+
+
+def need_tuple(field: str, value: Any, of: type | None = None) -> None:
+    if not isinstance(value, tuple):
+        raise FormatError(field, f"must be a tuple, not {shown(value)}")
+    if of is not None:
+        for index, item in enumerate(value):
+            if not isinstance(item, of):
+                raise FormatError(f"{field}[{index}]", f"must be a {of.__name__}, not {shown(item)}")
+
+
+def need_distinct(field: str, names: Sequence[Any], of: str = "") -> None:
+    """Refuse the first name that appears a second time."""
+    seen = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            raise FormatError(f"{field}[{index}]{of}", f"appears a second time: {shown(name)}")
+        seen.add(name)
