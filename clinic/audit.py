@@ -17,3 +17,8 @@ def audited(*, exclude: tuple[str, ...] = ()) -> Callable[[type[Any]], type[Any]
         exclude=list(exclude) or None,
         append_only=True,
     )
+
+
+def audited_link(model: type[Any]) -> type[Any]:
+    """The same for the rows of a many-to-many table, through a proxy of its model."""
+    return pghistory.track(pghistory.InsertEvent(), pghistory.DeleteEvent(), obj_field=None, append_only=True)(model)

@@ -813,4 +813,80 @@ class Migration(migrations.Migration):
             model_name='userevent',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='a535f1d0fb5444a6a16797c1a08f0f380cadd8c5', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_0aa3e', table='clinic_userevent', when='BEFORE')),
         ),
+        migrations.CreateModel(
+            name='ApiKeySite',
+            fields=[
+            ],
+            options={
+                'proxy': True,
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('clinic.apikey_sites',),
+        ),
+        migrations.CreateModel(
+            name='StaffSite',
+            fields=[
+            ],
+            options={
+                'proxy': True,
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('clinic.user_sites',),
+        ),
+        migrations.CreateModel(
+            name='ApiKeySiteEvent',
+            fields=[
+                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
+                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
+                ('pgh_label', models.TextField(help_text='The event label.')),
+                ('id', models.BigIntegerField()),
+                ('apikey', models.ForeignKey(db_constraint=False, db_tablespace='', on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clinic.apikey')),
+                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
+                ('site', models.ForeignKey(db_constraint=False, db_tablespace='', on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clinic.site')),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
+            name='StaffSiteEvent',
+            fields=[
+                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
+                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
+                ('pgh_label', models.TextField(help_text='The event label.')),
+                ('id', models.BigIntegerField()),
+                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
+                ('site', models.ForeignKey(db_constraint=False, db_tablespace='', on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='clinic.site')),
+                ('user', models.ForeignKey(db_constraint=False, db_tablespace='', on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='apikeysite',
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "clinic_apikeysiteevent" ("apikey_id", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "site_id") VALUES (NEW."apikey_id", NEW."id", _pgh_attach_context(), NOW(), \'insert\', NEW."site_id"); RETURN NULL;', hash='fafff3405063421d4f7c84ff70fb118a1191611e', operation='INSERT', pgid='pgtrigger_insert_insert_75fcd', table='clinic_apikey_sites', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='apikeysite',
+            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "clinic_apikeysiteevent" ("apikey_id", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "site_id") VALUES (OLD."apikey_id", OLD."id", _pgh_attach_context(), NOW(), \'delete\', OLD."site_id"); RETURN NULL;', hash='3829f8b2032a73c83e1deeb4e2021ea055db87a9', operation='DELETE', pgid='pgtrigger_delete_delete_78a97', table='clinic_apikey_sites', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='staffsite',
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "clinic_staffsiteevent" ("id", "pgh_context_id", "pgh_created_at", "pgh_label", "site_id", "user_id") VALUES (NEW."id", _pgh_attach_context(), NOW(), \'insert\', NEW."site_id", NEW."user_id"); RETURN NULL;', hash='454d24f77651a200fbec6383397ab7d4be6dbe03', operation='INSERT', pgid='pgtrigger_insert_insert_958a4', table='clinic_user_sites', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='staffsite',
+            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "clinic_staffsiteevent" ("id", "pgh_context_id", "pgh_created_at", "pgh_label", "site_id", "user_id") VALUES (OLD."id", _pgh_attach_context(), NOW(), \'delete\', OLD."site_id", OLD."user_id"); RETURN NULL;', hash='7959d29a0d5498f72fd2105855e8d49aa7b75f7a', operation='DELETE', pgid='pgtrigger_delete_delete_22bf9', table='clinic_user_sites', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='apikeysiteevent',
+            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='07e4b9818516523f7e4f98ea0a8fe80f1c3580f8', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_8162f', table='clinic_apikeysiteevent', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='staffsiteevent',
+            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='e74671867a310f2d7e5963ac9732934c3d12d77e', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_cb2ba', table='clinic_staffsiteevent', when='BEFORE')),
+        ),
     ]

@@ -1,10 +1,11 @@
-from clinic.models.access import ApiKey, Role, Scope, User
+from clinic.models.access import ApiKey, ApiKeySite, Role, Scope, StaffSite, User
 from clinic.models.patient import Channel, Language, Patient, PatientAbsence
 from clinic.models.resource import Outage, Resource, ResourceHours, ResourceKind
 from clinic.models.site import Closure, ExtraOpening, Site, SiteHours
 
 __all__ = [
     "ApiKey",
+    "ApiKeySite",
     "Channel",
     "Closure",
     "ExtraOpening",
@@ -19,5 +20,6 @@ __all__ = [
     "Scope",
     "Site",
     "SiteHours",
+    "StaffSite",
     "User",
 ]

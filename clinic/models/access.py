@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from clinic.audit import audited
+from clinic.audit import audited, audited_link
 from clinic.models.site import Site
 
 
@@ -33,6 +33,17 @@ class User(AbstractUser):
     def visible_sites(self) -> models.QuerySet[Site]:
         """The sites whose patients, resources and courses this account may see."""
         return Site.objects.all() if self.is_superuser else self.sites.all()
+
+
+@audited_link
+class StaffSite(User.sites.through):  # type: ignore[name-defined]  # made by Django at run time
+    """A site an account may work at."""
+
+    class Meta:
+        proxy = True
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.site}"
 
 
 class Scope(models.TextChoices):
@@ -74,3 +85,14 @@ class ApiKey(models.Model):
 
     def visible_sites(self) -> models.QuerySet[Site]:
         return self.sites.all()
+
+
+@audited_link
+class ApiKeySite(ApiKey.sites.through):  # type: ignore[name-defined]  # made by Django at run time
+    """A site a key may reach."""
+
+    class Meta:
+        proxy = True
+
+    def __str__(self) -> str:
+        return f"{self.apikey} at {self.site}"

@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['family', 'name'],
+                'permissions': [('adopt_protocol', 'Can adopt a library protocol for a site'), ('publish_protocol', 'Can publish a version of a protocol')],
             },
         ),
         migrations.CreateModel(

@@ -47,6 +47,10 @@ class Protocol(models.Model):
 
     class Meta:
         ordering = ["family", "name"]
+        permissions = [
+            ("adopt_protocol", "Can adopt a library protocol for a site"),
+            ("publish_protocol", "Can publish a version of a protocol"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["site", "code"], name="protocol_code_is_unique_at_its_site", nulls_distinct=False

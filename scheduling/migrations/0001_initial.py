@@ -61,6 +61,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-requested_at', 'pk'],
+                'permissions': [('decide_course', 'Can decide at a decision point of a course')],
             },
         ),
         migrations.CreateModel(
@@ -173,6 +174,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['start', 'pk'],
+                'permissions': [('override_rules', 'Can set a scheduling rule aside, with a reason')],
             },
         ),
         migrations.CreateModel(

@@ -69,6 +69,7 @@ class Course(models.Model):
 
     class Meta:
         ordering = ["-requested_at", "pk"]
+        permissions = [("decide_course", "Can decide at a decision point of a course")]
         indexes = [models.Index(fields=["site", "status"])]
         constraints = [
             models.UniqueConstraint(

@@ -87,6 +87,7 @@ class Session(models.Model):
 
     class Meta:
         ordering = ["start", "pk"]
+        permissions = [("override_rules", "Can set a scheduling rule aside, with a reason")]
         indexes = [
             models.Index(fields=["site", "start"]),
             models.Index(fields=["course", "start"]),
