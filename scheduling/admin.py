@@ -1,0 +1,3 @@
+"""Where Django's autodiscovery looks: each of these modules registers its admin classes."""
+
+from scheduling.desk import base  # noqa: F401
