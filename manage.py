@@ -9,11 +9,31 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
     from clinic import localservices
 
-    if localservices.is_needed_by(sys.argv[1:]):
-        localservices.ensure_for_environment()
-    from django.core.management import execute_from_command_line
+    try:
+        if localservices.is_needed_by(sys.argv[1:]):
+            announce(localservices.ensure_for_environment())
+        execute(sys.argv)
+    except localservices.ServiceError as fault:
+        sys.exit(str(fault))
 
-    execute_from_command_line(sys.argv)
+
+def announce(started: list[str]) -> None:
+    if started:
+        print(f"Started the embedded {' and '.join(started)}; ./cadence stop stops them.", file=sys.stderr)  # noqa: T201
+
+
+def execute(arguments: list[str]) -> None:
+    from django.core.management import execute_from_command_line
+    from django.db import OperationalError
+
+    from clinic.reachability import describe_unreachable
+
+    try:
+        execute_from_command_line(arguments)
+    except OperationalError as fault:
+        if sentence := describe_unreachable(fault):
+            sys.exit(sentence)
+        raise
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Throw-away servers for a test run, started before pytest-django reads the settings (hence a plugin, not a conftest)."""
+"""Throw-away servers for a test run. A plugin, because pytest-django reads the settings before any conftest."""
 
 import atexit
 import os

@@ -7,7 +7,7 @@ from typing import Any
 import environ
 from csp.constants import NONE, SELF
 
-from clinic import localservices
+from clinic import environment, localservices
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PLACE = localservices.find_place()
@@ -19,11 +19,40 @@ TESTING = "pytest" in sys.modules
 DEBUG = env.bool("DEBUG", default=False)
 DEVELOPMENT_KEY = "for-trying-out-on-one-machine-only-never-in-production"
 SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_KEY)
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]"])
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else LOOPBACK)
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
+# Mail goes to files unless a server is named; production insists on one.
+EMAIL_URL = env.str("EMAIL_URL", default=f"filemail:///{STATE_DIR / 'mail'}")
+_mail = environment.read_mail(EMAIL_URL)
+EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
+EMAIL_FILE_PATH: str = _mail["EMAIL_FILE_PATH"]
+EMAIL_HOST: str | None = _mail["EMAIL_HOST"]
+EMAIL_PORT: int = _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER: str | None = _mail["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD: str | None = _mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
+DEFAULT_FROM_EMAIL = env.str(
+    "DEFAULT_FROM_EMAIL", default="" if PRODUCTION else "Appointments <appointments@localhost>"
+)
+EMAIL_TIMEOUT = 10
+
+if PRODUCTION:
+    environment.refuse_unsafe_production(
+        secret_key=SECRET_KEY,
+        default_key=DEVELOPMENT_KEY,
+        debug=DEBUG,
+        hosts=ALLOWED_HOSTS,
+        mail_url=EMAIL_URL,
+        sender=DEFAULT_FROM_EMAIL,
+        database_url=env.str("DATABASE_URL", default=""),
+        broker_url=env.str("REDIS_URL", default=""),
+    )
+
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "scheduling.desk.apps.DeskConfig",  # django.contrib.admin with our own site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -79,7 +108,7 @@ if localservices.uses_embedded_database():
         }
     }
 else:
-    DATABASES = {"default": env.db("DATABASE_URL")}
+    DATABASES = {"default": environment.read_database(env.str("DATABASE_URL"))}
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -100,21 +129,33 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = True
 
-STATIC_URL = "static/"
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "static"))()
+STATIC_URL = "/static/"
+# Only production collects files; elsewhere they are served from where they lie.
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "static")) if PRODUCTION else None
 STATICFILES_DIRS = [BASE_DIR / "scheduling" / "desk" / "static"]
+if PRODUCTION:
+    # Names with a digest of the content, compressed by collectstatic: browsers may keep them for ever.
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
-
-vars().update(env.email("EMAIL_URL", default=f"filemail://{STATE_DIR / 'mail'}"))
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Appointments <appointments@localhost>")
-EMAIL_TIMEOUT = 10
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
+if PRODUCTION:
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 3600)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    # The probe inside the container speaks plain HTTP, and has nothing to hide.
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    if env.bool("BEHIND_PROXY", default=True):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -134,8 +175,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
 }
 
+if localservices.uses_embedded_broker():
+    REDIS_URL = f"unix://{PLACE.sockets / 'valkey.sock'}"
+else:
+    REDIS_URL = environment.read_broker(env.str("REDIS_URL"))
 # Celery and redis-py name a Unix socket differently.
-REDIS_URL = f"unix://{PLACE.sockets / 'valkey.sock'}" if localservices.uses_embedded_broker() else env.str("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -159,14 +203,25 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 CELERY_REDIS_SOCKET_TIMEOUT = CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 2
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "heartbeat": {"task": "clinic.tasks.beat_heart", "schedule": 30, "options": {"expires": 60}},
+}
 
-# No request bodies, no parameters, no query texts: what is logged may leave the clinic.
+# No request bodies, no query strings, no texts of exceptions: what is logged may leave the clinic.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "clinic.log.DiscreetFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+    },
+    "filters": {"tasks": {"()": "clinic.log.DiscreetTaskFilter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tasks"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"django.db.backends": {"level": "WARNING"}},
+    "loggers": {
+        # Django's own handlers of these would mail or print whole requests.
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "django.db.backends": {"level": "WARNING"},
+    },
 }

@@ -132,7 +132,7 @@ def run_server(place: Place, binaries: Path, *, durable: bool) -> None:
 
 
 def forget_dead_server(place: Place) -> None:
-    """Remove the pid file of a server that is gone: PostgreSQL would take a zombie, or a stranger with its number, for it."""
+    """Remove the pid file of a server that is gone; PostgreSQL takes a zombie, or a stranger of that number, for it."""
     pid_file = place.pgdata / "postmaster.pid"
     try:
         pid = int(pid_file.read_text().split("\n", 1)[0])

@@ -29,7 +29,8 @@ def start(place: Place) -> bool:
     command = [
         find_binary(place), "--port", "0", "--unixsocket", socket_path(place), "--unixsocketperm", "700",
         "--dir", place.valkey, "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
-        "--maxmemory-policy", "noeviction", "--daemonize", "yes", "--pidfile", place.valkey / "valkey.pid", "--logfile", log,
+        "--maxmemory-policy", "noeviction", "--daemonize", "yes", "--pidfile", place.valkey / "valkey.pid",
+        "--logfile", log,
     ]
     # fmt: on
     subprocess.run(

@@ -1,0 +1,29 @@
+"""Logging that may leave the clinic: where a fault happened and of what kind, never the values it happened to."""
+
+import logging
+import traceback
+from types import TracebackType
+
+ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class DiscreetFormatter(logging.Formatter):
+    """Leaves the text of exceptions out: the database's, for one, quotes the row."""
+
+    def formatException(self, ei: ExceptionInfo) -> str:
+        kind, _, frames = ei
+        lines = traceback.format_tb(frames)
+        return f"{''.join(lines)}{kind.__name__ if kind else 'unknown fault'}"
+
+
+class DiscreetTaskFilter(logging.Filter):
+    """Celery writes the text of a task's exception, its arguments and its result into the line itself."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, dict) and "exc" in record.args:
+            kind = record.exc_info[0] if record.exc_info else None
+            hidden = {"exc": kind.__name__ if kind else "fault", "traceback": "", "args": "", "kwargs": ""}
+            record.args = {**record.args, **hidden}
+        if isinstance(record.args, dict) and "return_value" in record.args:
+            record.args = {**record.args, "return_value": ""}
+        return True
