@@ -1,0 +1,38 @@
+"""What the planner answered, in the API's terms: resources by UUID, times with the site's offset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from clinic.models import Resource, Site
+from scheduling.engine import PlacedSession
+from scheduling.planning import Proposal
+
+
+def describe_proposal(proposal: Proposal) -> dict[str, Any]:
+    """The body of a preview, in the shape of ProposalSerializer."""
+    plan = proposal.plan
+    sessions = describe_placed(plan.sessions, site=proposal.course.site) if proposal.is_planned else []
+    return {
+        "status": plan.status,
+        "message": proposal.message,
+        "relaxations": proposal.relaxations,
+        "cost": proposal.cost_parts,
+        "sessions": sessions,
+    }
+
+
+def describe_placed(placed: Iterable[PlacedSession], *, site: Site) -> list[dict[str, Any]]:
+    uuids = {str(pk): str(uuid) for pk, uuid in Resource.objects.filter(site=site).values_list("pk", "uuid")}
+    return [
+        {
+            "track": session.track,
+            "number": session.number,
+            "start": session.start.astimezone(site.zone).isoformat(),
+            "holds": [
+                {"kind": hold.kind, "resource": uuids[hold.resource], "seat": hold.seat} for hold in session.holds
+            ],
+        }
+        for session in sorted(placed, key=lambda session: session.start)
+    ]

@@ -1,0 +1,106 @@
+"""Sites, resources and patients as other systems see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from clinic.models import ApiKey, Channel, Language, Patient, Resource, Site
+from clinic.models.site import HoursTable, validate_timezone
+from clinic.weekly import WEEKDAYS
+from scheduling.api.strict import StrictSerializer, WeeklyTableField
+
+
+def week_of(rows: list[HoursTable]) -> dict[str, list[list[str]]]:
+    week: dict[str, list[list[str]]] = {}
+    for row in rows:
+        week.setdefault(WEEKDAYS[row.weekday], []).append([f"{row.opens_at:%H:%M}", row.closes_text])
+    return week
+
+
+class SiteSerializer(serializers.ModelSerializer[Site]):
+    id = serializers.UUIDField(source="uuid", read_only=True)
+    opening_hours = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Site
+        fields = ["id", "code", "name", "timezone", "address", "phone", "grid_minutes", "opening_hours"]
+
+    def get_opening_hours(self, site: Site) -> dict[str, list[list[str]]]:
+        return week_of(list(site.hours.all()))
+
+
+class ResourceSerializer(serializers.ModelSerializer[Resource]):
+    id = serializers.UUIDField(source="uuid", read_only=True)
+    site = serializers.UUIDField(source="site.uuid", read_only=True)
+    kind = serializers.CharField(source="kind_id", read_only=True)
+    hours = serializers.SerializerMethodField(help_text="Empty: whenever the site is open.")
+
+    class Meta:
+        model = Resource
+        fields = ["id", "site", "kind", "name", "skills", "seats", "active", "hours"]
+
+    def get_hours(self, resource: Resource) -> dict[str, list[list[str]]]:
+        return week_of(list(resource.hours.all()))
+
+
+class ResourceQuery(StrictSerializer):
+    site = serializers.UUIDField(required=False)
+    kind = serializers.SlugField(required=False)
+
+
+class PatientSerializer(serializers.ModelSerializer[Patient]):
+    id = serializers.UUIDField(source="uuid", read_only=True)
+    home_site = serializers.UUIDField(source="home_site.uuid", read_only=True)
+
+    class Meta:
+        model = Patient
+        fields = [
+            "id",
+            "home_site",
+            "reference",
+            "given_name",
+            "family_name",
+            "birth_date",
+            "email",
+            "phone",
+            "language",
+            "channel",
+            "timezone",
+            "preferred_time",
+            "availability",
+        ]
+
+
+class KeySiteField(serializers.UUIDField):
+    """A site of the key, by its id."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        key: ApiKey = self.context["key"]
+        site = key.visible_sites().filter(uuid=super().to_internal_value(data), active=True).first()
+        if site is None:
+            raise serializers.ValidationError("No site of this key has that id.")
+        return site
+
+
+class PatientInput(StrictSerializer):
+    home_site = KeySiteField()
+    reference = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    given_name = serializers.CharField(max_length=80)
+    family_name = serializers.CharField(max_length=80)
+    birth_date = serializers.DateField(required=False, allow_null=True)
+    email = serializers.EmailField(required=False, allow_blank=True)
+    phone = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    language = serializers.ChoiceField(choices=Language.choices, required=False)
+    channel = serializers.ChoiceField(choices=Channel.choices, required=False)
+    timezone = serializers.CharField(
+        max_length=64, required=False, allow_blank=True, validators=[lambda value: value and validate_timezone(value)]
+    )
+    preferred_time = serializers.TimeField(required=False, allow_null=True)
+    availability = WeeklyTableField(required=False, allow_null=True)
+
+
+class PatientQuery(StrictSerializer):
+    reference = serializers.CharField(required=False, max_length=60)
+    home_site = serializers.UUIDField(required=False)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from clinic.models import Patient, Resource, Scope
+from scheduling.api.serializers.records import (
+    PatientInput,
+    PatientQuery,
+    PatientSerializer,
+    ResourceQuery,
+    ResourceSerializer,
+    SiteSerializer,
+)
+from scheduling.api.strict import read_body, read_query
+from scheduling.api.views.base import KeyViewSet
+
+
+class SiteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSet):
+    """The sites of the key."""
+
+    serializer_class = SiteSerializer
+
+    def rows(self) -> QuerySet[Any]:
+        return self.sites.prefetch_related("hours")
+
+
+class ResourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSet):
+    """Devices, chairs, rooms and posts of the key's sites."""
+
+    serializer_class = ResourceSerializer
+
+    def rows(self) -> QuerySet[Any]:
+        return Resource.objects.filter(site__in=self.sites).select_related("site").prefetch_related("hours")
+
+    @extend_schema(parameters=[ResourceQuery])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.action != "list":
+            return queryset
+        query = read_query(ResourceQuery, self.request)
+        named = {"site": "site__uuid", "kind": "kind_id"}
+        return queryset.filter(**{named[field]: value for field, value in query.items()})
+
+
+class PatientViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSet):
+    """Patients whose home site, or one of whose courses, is at a site of the key."""
+
+    serializer_class = PatientSerializer
+    write_scope = Scope.PATIENTS
+
+    def rows(self) -> QuerySet[Any]:
+        return Patient.objects.at_sites(self.sites).select_related("home_site")
+
+    @extend_schema(parameters=[PatientQuery])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.action != "list":
+            return queryset
+        query = read_query(PatientQuery, self.request)
+        named = {"reference": "reference", "home_site": "home_site__uuid"}
+        return queryset.filter(**{named[field]: value for field, value in query.items()})
+
+    @extend_schema(request=PatientInput, responses={201: PatientSerializer})
+    def create(self, request: Request) -> Response:
+        patient = Patient(**read_body(PatientInput, request))
+        refuse_taken_reference(patient)
+        patient.full_clean()
+        patient.save()
+        location = request.build_absolute_uri(f"{request.path}{patient.uuid}/")
+        return Response(PatientSerializer(patient).data, status=201, headers={"Location": location})
+
+    @extend_schema(request=PatientInput, responses=PatientSerializer)
+    def partial_update(self, request: Request, id: str) -> Response:
+        patient = self.get_object()
+        changes = read_body(PatientInput, request, partial=True)
+        for field, value in changes.items():
+            setattr(patient, field, value)
+        refuse_taken_reference(patient)
+        patient.full_clean()
+        patient.save(update_fields=list(changes))
+        return Response(PatientSerializer(patient).data)
+
+
+def refuse_taken_reference(patient: Patient) -> None:
+    """A reference is unique in the organisation; the answer does not say whose it is."""
+    taken = Patient.objects.exclude(pk=patient.pk).filter(reference=patient.reference).exists()
+    if patient.reference and taken:
+        raise ValidationError({"reference": "This reference is in use."})
