@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from typing import Any
 
 from clinic.models import Patient, Resource, ResourceKind, Role, Site, SiteHours, User
 from protocols.models import Need, Phase, Protocol, ProtocolVersion, Stage, Track, VisitType
+from scheduling.models import Course, Hold, Session
 
 NOW = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)  # Monday 08:00 in New York
 numbers = count(1)
@@ -85,6 +86,52 @@ def make_protocol(
         version.published_at = NOW
         version.save(update_fields=["status", "published_at"])
     return version
+
+
+def make_course(*, patient: Patient, site: Site | None = None, version: ProtocolVersion, **fields: Any) -> Course:
+    values: dict[str, Any] = {
+        "status": "booked",
+        "earliest_start": a_day(),
+        "latest_start": a_day(14),
+        "preferred_time": time(10),
+        "requested_at": NOW,
+    }
+    return Course.objects.create(
+        patient=patient, site=site or patient.home_site, version=version, **{**values, **fields}
+    )
+
+
+def make_session(
+    *, course: Course, start: datetime, minutes: int = 30, resources: tuple[Resource, ...] = (), **fields: Any
+) -> Session:
+    """A session as the booking module would have written it; each resource is held for the whole of it."""
+    zone = course.site.zone
+    track = course.version.tracks.get(position=0)
+    end = start + timedelta(minutes=minutes)
+    values: dict[str, Any] = {
+        "number": course.sessions.count() + 1,
+        "local_date": start.astimezone(zone).date(),
+        "local_time": start.astimezone(zone).time(),
+        "timezone": course.site.timezone,
+        "status_at": NOW,
+        "created_at": NOW,
+        "changed_at": NOW,
+    }
+    session = Session.objects.create(
+        course=course,
+        patient=course.patient,
+        site=course.site,
+        track=track,
+        visit_type=track.visit_type,
+        start=start,
+        end=end,
+        **{**values, **fields},
+    )
+    Hold.objects.bulk_create(
+        Hold(session=session, position=position, resource=resource, start=start, end=end)
+        for position, resource in enumerate(resources)
+    )
+    return session
 
 
 def a_day(offset: int = 0) -> date:
