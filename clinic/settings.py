@@ -174,6 +174,23 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "scheduling.api.problems.answer_exception",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Cadence",
+    "VERSION": "1.0.0-preview",
+    "DESCRIPTION": "Preview: within /api/v1/ only additions are made, but idempotency keys, ETags and rate limits "
+    "are still to come. Errors are problem details (RFC 9457).",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "EXTENSIONS_INFO": {"x-preview": True},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "scheduling.api.schema.add_problems",
+    ],
 }
 
 if localservices.uses_embedded_broker():
