@@ -58,6 +58,9 @@ class Site(models.Model):
     holiday_country = models.CharField(max_length=2, blank=True, help_text="ISO code, such as US.")
     holiday_subdivision = models.CharField(max_length=10, blank=True, help_text="Such as NY.")
     active = models.BooleanField(default=True)
+    demonstration_on = models.DateField(
+        null=True, blank=True, editable=False, help_text="The day of the demonstration; empty for a real site."
+    )
 
     class Meta:
         ordering = ["name"]
