@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from clinic.audit import audited
+from protocols.models.frozen import frozen_below
 from protocols.models.protocol import ProtocolVersion
 from protocols.models.shape import Track
 from protocols.models.visit import VisitType
@@ -44,6 +45,7 @@ class Gate(models.Model):
 
     class Meta:
         ordering = ["version", "pk"]
+        triggers = [frozen_below()]
         constraints = [models.UniqueConstraint(fields=["version", "code"], name="gate_code_is_unique_in_its_version")]
 
     def __str__(self) -> str:
@@ -67,6 +69,7 @@ class DecisionPoint(models.Model):
 
     class Meta:
         ordering = ["track", "after_number"]
+        triggers = [frozen_below()]
         constraints = [
             models.UniqueConstraint(fields=["track", "after_number"], name="one_decision_after_a_session"),
             models.CheckConstraint(name="decision_follows_a_session", condition=Q(after_number__gte=1)),

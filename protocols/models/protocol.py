@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from clinic.audit import audited
 from clinic.models import Site
+from protocols.models.frozen import frozen_itself
 
 
 class Family(models.TextChoices):
@@ -95,6 +96,7 @@ class ProtocolVersion(models.Model):
 
     class Meta:
         ordering = ["protocol", "-number"]
+        triggers = [frozen_itself()]
         constraints = [
             models.UniqueConstraint(fields=["protocol", "number"], name="version_number_is_unique_in_its_protocol"),
             models.UniqueConstraint(

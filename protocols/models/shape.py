@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from clinic.audit import audited
 from clinic.models import ResourceKind
+from protocols.models.frozen import BY_TRACK, frozen_below
 from protocols.models.protocol import ProtocolVersion
 from protocols.models.visit import VisitType
 
@@ -33,6 +34,7 @@ class Track(models.Model):
 
     class Meta:
         ordering = ["version", "position"]
+        triggers = [frozen_below()]
         constraints = [
             models.UniqueConstraint(fields=["version", "position"], name="track_position_is_unique_in_its_version"),
             models.UniqueConstraint(fields=["version", "name"], name="track_name_is_unique_in_its_version"),
@@ -74,6 +76,7 @@ class Phase(models.Model):
 
     class Meta:
         ordering = ["track", "position"]
+        triggers = [frozen_below(BY_TRACK)]
         constraints = [
             models.UniqueConstraint(fields=["track", "position"], name="phase_position_is_unique_in_its_track"),
             models.UniqueConstraint(fields=["track", "name"], name="phase_name_is_unique_in_its_track"),
@@ -127,6 +130,7 @@ class Link(models.Model):
 
     class Meta:
         ordering = ["version", "pk"]
+        triggers = [frozen_below()]
         constraints = [
             models.CheckConstraint(name="link_joins_two_tracks", condition=~Q(track=F("after"))),
             models.CheckConstraint(

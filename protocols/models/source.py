@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from clinic.audit import audited
+from protocols.models.frozen import frozen_below
 from protocols.models.protocol import ProtocolVersion
 
 
@@ -23,11 +24,13 @@ class Source(models.Model):
     version = models.ForeignKey(ProtocolVersion, on_delete=models.CASCADE, related_name="sources")
     subject = models.CharField(max_length=120, help_text="Such as phase spravato/induction.")
     field = models.CharField(max_length=40)
+    value = models.CharField(max_length=120, help_text="The value that the source stands for.")
     tag = models.CharField(max_length=10, choices=SourceTag)
     citation = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["version", "subject", "field"]
+        triggers = [frozen_below()]
         constraints = [
             models.UniqueConstraint(fields=["version", "subject", "field"], name="a_value_has_one_source"),
         ]

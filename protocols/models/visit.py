@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from clinic.audit import audited
 from clinic.models import ResourceKind
+from protocols.models.frozen import BY_STAGE, BY_VISIT_TYPE, frozen_below
 from protocols.models.protocol import ProtocolVersion
 
 
@@ -31,6 +32,7 @@ class VisitType(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        triggers = [frozen_below()]
         constraints = [
             models.UniqueConstraint(fields=["version", "code"], name="visit_type_code_is_unique_in_its_version"),
         ]
@@ -58,6 +60,7 @@ class Stage(models.Model):
 
     class Meta:
         ordering = ["visit_type", "position"]
+        triggers = [frozen_below(BY_VISIT_TYPE)]
         constraints = [
             models.UniqueConstraint(fields=["visit_type", "position"], name="stage_position_is_unique_in_its_visit"),
             models.CheckConstraint(name="stage_takes_time", condition=Q(minutes__gte=1)),
@@ -77,6 +80,7 @@ class StageTask(models.Model):
 
     class Meta:
         ordering = ["stage", "at_minute"]
+        triggers = [frozen_below(BY_STAGE)]
 
     def __str__(self) -> str:
         return f"{self.name} at +{self.at_minute} min"
@@ -97,6 +101,7 @@ class Need(models.Model):
 
     class Meta:
         ordering = ["stage", "pk"]
+        triggers = [frozen_below(BY_STAGE)]
         constraints = [
             models.UniqueConstraint(fields=["stage", "kind", "skill"], name="stage_needs_a_kind_and_skill_once"),
         ]
@@ -128,6 +133,7 @@ class Instruction(models.Model):
 
     class Meta:
         ordering = ["visit_type", "pk"]
+        triggers = [frozen_below(BY_VISIT_TYPE)]
         constraints = [
             models.CheckConstraint(
                 name="fasting_instruction_has_its_minutes",
