@@ -22,6 +22,7 @@ class NoticeKind(models.TextChoices):
     REMINDER = "reminder", "Reminder"
     DRIVER_REMINDER = "driver_reminder", "Reminder: driver required"
     DIGEST = "digest", "Week ahead"
+    WITHDRAWAL = "withdrawal", "Calendar cancellation to a former address"
 
 
 class NoticeChannel(models.TextChoices):
@@ -64,11 +65,19 @@ class Notice(models.Model):
     channel = models.CharField(max_length=8, choices=NoticeChannel)
     key = models.CharField(max_length=120, unique=True, help_text="What makes it one message: asked twice, sent once.")
     message_id = models.CharField(max_length=120, unique=True)
+    sequence = models.PositiveIntegerField(
+        null=True, blank=True, help_text="SEQUENCE of the session when this was written; another one makes it stale."
+    )
+    recipient = models.EmailField(blank=True, help_text="The address it was last tried at.")
     status = models.CharField(max_length=8, choices=NoticeStatus, default=NoticeStatus.DUE)
     due_at = models.DateTimeField()
     useful_until = models.DateTimeField(null=True, blank=True, help_text="Later than this it is not sent any more.")
     claimed_until = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    uncertain = models.BooleanField(
+        default=False, help_text="An attempt broke off after the message may have been accepted."
+    )
+    content_hash = models.CharField(max_length=64, blank=True, help_text="What the last attempt said, as a digest.")
     outcome = models.CharField(max_length=200, blank=True, help_text="What became of it, without personal data.")
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
