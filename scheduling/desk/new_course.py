@@ -1,0 +1,160 @@
+"""New course: find the patient, say what is wanted, see the proposed calendar, book it with one button.
+
+Nothing is written before it is booked; the plan that was shown travels signed in the page.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic.models import Patient, User
+from clinic.weekly import WEEKDAYS
+from scheduling.booking import book_course, request_course
+from scheduling.desk.base import staff_of
+from scheduling.desk.find_patients import find_patients
+from scheduling.desk.new_course_form import NewCourseForm
+from scheduling.desk.plan_token import StalePlan, read_plan, sign_plan
+from scheduling.desk.proposal_page import describe_proposal
+from scheduling.desk.wording import describe_relaxations
+from scheduling.engine import CoursePlan
+from scheduling.models import Course
+from scheduling.planning import Proposal, propose_course
+from scheduling.refusals import BookingRefused
+
+FOUND_AT_MOST = 25
+OWN_FIELDS = {"csrfmiddlewaretoken", "step", "plan", "try"}
+REPLANNED = "Since you looked, the calendar has changed. This is the plan as it would be now."
+
+
+def show_new_course(request: HttpRequest, admin_site: AdminSite) -> HttpResponse:
+    user = staff_of(request)
+    patients = Patient.objects.at_sites(user.visible_sites())
+    if "patient" not in request.GET:
+        return _choose_patient(request, admin_site, patients)
+    wanted = request.GET["patient"]
+    patient = get_object_or_404(patients.select_related("home_site"), pk=wanted if wanted.isdecimal() else 0)
+    now = timezone.now()
+    today = now.astimezone(patient.home_site.zone).date()
+    data = with_trial(request.POST) if request.method == "POST" else None
+    form = NewCourseForm(data, patient=patient, sites=user.visible_sites(), today=today)
+    if data is None or data.get("step") == "edit" or not form.is_valid():
+        if data is not None and data.get("step") == "edit":
+            form = NewCourseForm(data, patient=patient, sites=user.visible_sites(), today=today)
+        return _render(request, admin_site, "form", patient, form=form)
+    timezone.activate(form.cleaned_data["site"].zone)
+    if data.get("step") == "book":
+        return _book(request, admin_site, form, now=now)
+    return _preview(request, admin_site, form, propose(form, now=now, by=user), data)
+
+
+def _choose_patient(request: HttpRequest, admin_site: AdminSite, patients: Any) -> HttpResponse:
+    text = request.GET.get("q", "").strip()
+    found = list(find_patients(patients, text).select_related("home_site")[: FOUND_AT_MOST + 1]) if text else []
+    context = {"query": text, "found": found[:FOUND_AT_MOST], "has_more": len(found) > FOUND_AT_MOST}
+    return _render(request, admin_site, "patient", None, **context)
+
+
+def propose(form: NewCourseForm, *, now: datetime, by: User) -> Proposal:
+    """Plan what the form asks for; nothing stays in the database."""
+    if form.anchor_at is None:
+        return propose_course(form.unsaved_course(uuid=uuid4(), now=now, by=by), now=now)
+    with transaction.atomic():
+        # The day of the operation is a session like any other to the planner: written, read, and taken back.
+        course = request_course(**form.asked_for(), now=now, by=by, anchor_at=form.anchor_at)
+        proposal = propose_course(course, now=now)
+        transaction.set_rollback(True)
+    return proposal
+
+
+def _preview(
+    request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, proposal: Proposal, data: QueryDict
+) -> HttpResponse:
+    site = form.cleaned_data["site"]
+    context: dict[str, Any] = {"form": form, "proposal": proposal, "carried": carried_fields(data)}
+    if proposal.is_planned:
+        context["plan"] = describe_proposal(proposal, now=timezone.now())
+        context["token"] = sign_plan(proposal.plan, user_id=staff_of(request).pk, request=form.fingerprint())
+    else:
+        context["ways_out"] = describe_relaxations(proposal.relaxations, site=site)
+    return _render(request, admin_site, "plan", form.patient, **context)
+
+
+def _book(request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, *, now: datetime) -> HttpResponse:
+    user = staff_of(request)
+    try:
+        plan = read_plan(request.POST.get("plan", ""), user_id=user.pk, request=form.fingerprint())
+        course = book_plan(form, plan, now=now, by=user)
+    except StalePlan:
+        messages.warning(request, REPLANNED)
+    except BookingRefused as refused:
+        for refusal in refused.refusals:
+            messages.error(request, refusal.message)
+        messages.warning(request, REPLANNED)
+    else:
+        messages.success(request, "The course is booked. The patient is told within a few minutes.")
+        return HttpResponseRedirect(reverse("admin:scheduling_course_change", args=[course.pk]))
+    return _preview(request, admin_site, form, propose(form, now=now, by=user), request.POST)
+
+
+def book_plan(form: NewCourseForm, plan: CoursePlan, *, now: datetime, by: User) -> Course:
+    """Book what was shown, or nothing. A second click finds the course that the first one booked."""
+    if form.anchor_at is None:
+        if existing := Course.objects.filter(uuid=plan.id).first():
+            return existing
+        return book_course(form.unsaved_course(uuid=plan.id, now=now, by=by), plan=plan, now=now, by=by)
+    with transaction.atomic():
+        course = request_course(**form.asked_for(), now=now, by=by, anchor_at=form.anchor_at)
+        proposal = propose_course(course, now=now)
+        if not proposal.is_planned or proposal.plan.sessions != plan.sessions:
+            raise StalePlan
+        return book_course(course, plan=proposal.plan, now=now, by=by)
+
+
+def with_trial(posted: QueryDict) -> QueryDict:
+    """The posted fields, changed as the way out that staff want to try says."""
+    data = posted.copy()
+    kind, *values = data.get("try", "").split(":")
+    if kind == "later" and len(values) == 1 and values[0].isdecimal():
+        try:
+            latest = date.fromisoformat(data.get("latest_start", "")) + timedelta(days=int(values[0]))
+        except (ValueError, OverflowError):
+            return data
+        data["latest_start"] = latest.isoformat()
+    if kind == "free" and len(values) == 3 and values[0] in "0123456":
+        prefix = f"availability_{WEEKDAYS[int(values[0])]}"
+        index = 0
+        while data.get(f"{prefix}_{index}_from"):
+            index += 1
+        data[f"{prefix}_{index}_from"], data[f"{prefix}_{index}_to"] = (v.replace(".", ":") for v in values[1:])
+    return data
+
+
+def carried_fields(data: QueryDict) -> list[tuple[str, str]]:
+    """The form's own fields, for the hidden inputs of the next step."""
+    return [(name, value) for name, values in data.lists() if name not in OWN_FIELDS for value in values]
+
+
+def _render(
+    request: HttpRequest, admin_site: AdminSite, step: str, patient: Patient | None, **context: Any
+) -> HttpResponse:
+    base = {
+        **admin_site.each_context(request),
+        "title": f"New course for {patient.full_name}" if patient else "New course",
+        "crumbs": [{"label": "Courses", "url": reverse("admin:scheduling_course_changelist")}],
+        "step": step,
+        "patient": patient,
+    }
+    return TemplateResponse(request, f"desk/new_course_{step}.html", {**base, **context})
+
+

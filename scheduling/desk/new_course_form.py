@@ -1,0 +1,143 @@
+"""What a course needs to be planned: protocol, dates, time of day, and when the patient can come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import Exists, OuterRef, QuerySet
+
+from clinic.forms import WeeklyTableField
+from clinic.models import Patient, Site
+from protocols.models import ProtocolVersion, Track
+from protocols.models.protocol import Family
+from protocols.models.visit import Place
+from scheduling.models import Course
+
+DEFAULT_TIME = time(9)
+DEFAULT_WEEKS = 2
+
+
+def bookable_versions(sites: Iterable[Site]) -> QuerySet[ProtocolVersion]:
+    """The newest published version of each protocol of the library and of these sites."""
+    newer = ProtocolVersion.objects.published().filter(protocol=OuterRef("protocol"), number__gt=OuterRef("number"))
+    operation = Track.objects.filter(version=OuterRef("pk"), position=0, visit_type__place=Place.EXTERNAL)
+    mine = ProtocolVersion.objects.published().filter(protocol__site=None)
+    mine |= ProtocolVersion.objects.published().filter(protocol__site__in=sites)
+    rows = mine.filter(~Exists(newer)).annotate(has_anchor=Exists(operation)).select_related("protocol__site")
+    return rows.order_by("protocol__family", "protocol__name", "protocol__site__name")
+
+
+class VersionChoice(forms.ModelChoiceField):
+    """Protocols by family, the site's own first."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return obj.protocol.name
+
+    def group(self, versions: Iterable[Any]) -> list[tuple[str, list[tuple[Any, str]]]]:
+        families = dict(Family.choices)
+        groups: dict[str, list[tuple[Any, str]]] = {}
+        for version in sorted(versions, key=lambda found: found.protocol.is_library):
+            own = version.protocol.site
+            title = f"{own}: own protocols" if own else str(families[version.protocol.family])
+            groups.setdefault(title, []).append((version.pk, self.label_from_instance(version)))
+        return [("", [("", "Choose a protocol")]), *groups.items()]
+
+
+class NewCourseForm(forms.Form):
+    site = forms.ModelChoiceField(Site.objects.none(), label="Clinic", empty_label=None)
+    version = VersionChoice(ProtocolVersion.objects.none(), label="Protocol")
+    earliest_start = forms.DateField(label="First visit from", widget=forms.DateInput({"type": "date"}))
+    latest_start = forms.DateField(
+        label="First visit until", required=False, widget=forms.DateInput({"type": "date"})
+    )
+    preferred_time = forms.TimeField(
+        label="Preferred time of day", widget=forms.TimeInput({"type": "time"}, format="%H:%M")
+    )
+    anchor_date = forms.DateField(
+        label="Date of the operation", required=False, widget=forms.DateInput({"type": "date"})
+    )
+    anchor_time = forms.TimeField(
+        label="Time of the operation",
+        required=False,
+        widget=forms.TimeInput({"type": "time"}, format="%H:%M"),
+        help_text="Leave empty if not known yet: 8:00 AM is assumed.",
+    )
+    availability = WeeklyTableField(label="When the patient can come", required=False)
+
+    def __init__(self, *args: Any, patient: Patient, sites: QuerySet[Site], today: date, **kwargs: Any) -> None:
+        home = patient.home_site
+        first = home if home in sites else sites.first()
+        kwargs["initial"] = {
+            "site": first,
+            "earliest_start": f"{today + timedelta(days=1)}",
+            "latest_start": f"{today + timedelta(weeks=DEFAULT_WEEKS)}",
+            "preferred_time": patient.preferred_time or DEFAULT_TIME,
+            "availability": patient.availability,
+        }
+        super().__init__(*args, **kwargs)
+        self.patient, self.today = patient, today
+        self.fields["site"].queryset = sites  # type: ignore[attr-defined]
+        versions = list(bookable_versions(sites))
+        self.fields["version"].queryset = bookable_versions(sites)  # type: ignore[attr-defined]
+        self.fields["version"].choices = self.fields["version"].group(versions)  # type: ignore[attr-defined]
+        self.anchored = {version.pk for version in versions if version.has_anchor}
+
+    def clean_earliest_start(self) -> date:
+        found: date = self.cleaned_data["earliest_start"]
+        if found < self.today:
+            raise forms.ValidationError("This day is past.")
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        version, site = data.get("version"), data.get("site")
+        if version and site and version.protocol.site not in (None, site):
+            self.add_error("version", f"This protocol belongs to {version.protocol.site}, not to {site}.")
+        if version and version.has_anchor:
+            self._clean_anchor(data)
+        elif "earliest_start" in data:
+            self._clean_span(data)
+        return data
+
+    def _clean_anchor(self, data: dict[str, Any]) -> None:
+        if not data.get("anchor_date"):
+            if "anchor_date" not in self.errors:
+                self.add_error("anchor_date", "This protocol counts from an operation: give its date.")
+            return
+        data["earliest_start"] = data["latest_start"] = data["anchor_date"]
+        self.errors.pop("earliest_start", None)
+        self.errors.pop("latest_start", None)
+
+    def _clean_span(self, data: dict[str, Any]) -> None:
+        if "latest_start" in self.errors:
+            return
+        if not data.get("latest_start"):
+            self.add_error("latest_start", "Give the last day on which the first visit may lie.")
+        elif data["latest_start"] < data["earliest_start"]:
+            self.add_error("latest_start", "This day lies before the first one.")
+
+    @property
+    def anchor_at(self) -> datetime | None:
+        data = self.cleaned_data
+        if not data["version"].has_anchor:
+            return None
+        at = data.get("anchor_time") or time(8)
+        return datetime.combine(data["anchor_date"], at, tzinfo=data["site"].zone)
+
+    def asked_for(self) -> dict[str, Any]:
+        """The fields of the course that is asked for."""
+        data = self.cleaned_data
+        names = ("site", "version", "earliest_start", "latest_start", "preferred_time", "availability")
+        return {"patient": self.patient, **{name: data[name] for name in names}}
+
+    def fingerprint(self) -> dict[str, str]:
+        """The request as plain text, to tell whether a plan answers it."""
+        asked = self.asked_for()
+        texts = {name: str(getattr(value, "pk", value)) for name, value in asked.items()}
+        return {**texts, "anchor_at": str(self.anchor_at or "")}
+
+    def unsaved_course(self, *, uuid: Any, now: datetime, by: Any) -> Course:
+        return Course(uuid=uuid, requested_at=now, requested_by=by, **self.asked_for())
