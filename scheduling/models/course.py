@@ -32,7 +32,7 @@ class CourseQuerySet(models.QuerySet["Course"]):
         return self.filter(status__in=[CourseStatus.PLANNING, CourseStatus.BOOKED, CourseStatus.RUNNING])
 
 
-@audited()
+@audited(exclude=("plan_attempts",))
 class Course(models.Model):
     """The course is the thing that is planned, booked, moved and told; its sessions are its visits."""
 
@@ -55,6 +55,9 @@ class Course(models.Model):
         default=0, editable=False, help_text="Periods of the open-ended phase that are booked so far."
     )
     plan_message = models.TextField(blank=True, editable=False)
+    plan_attempts = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="Attempts at planning that have begun and came to no end yet."
+    )
     relaxations = models.JSONField(default=list, blank=True, editable=False)
     plan_cost = models.JSONField(default=dict, blank=True, editable=False)
     requested_at = models.DateTimeField(editable=False)
