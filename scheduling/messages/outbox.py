@@ -1,16 +1,281 @@
-"""What is due to whom: rows written in the transaction that causes them, sent later by `delivery`."""
+"""What is due to whom: rows written in the transaction that causes them, sent later by `delivery`.
+
+Nothing here sends, and the number of queries does not grow with the sessions. What a message says is decided when it
+is sent, from what is true then and what the patient was last told; so edits of the same minutes collapse by themselves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from scheduling.models import Course, Session
+from django.db.models import F, Q
+
+from clinic.models import Patient
+from protocols.models import Phase
+from scheduling.messages.call_hours import OpenDays
+from scheduling.messages.reminders import wish_reminders
+from scheduling.messages.rows import new_notice
+from scheduling.messages.told import Told, is_ahead, is_invited, is_news, is_news_by_list, record_told
+from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
+
+REMINDERS = {NoticeKind.REMINDER, NoticeKind.DRIVER_REMINDER, NoticeKind.DIGEST}
 
 
 def course_booked(course: Course, sessions: Iterable[Session], *, now: datetime) -> None:
     """Queue the summary, the invites on their horizon, and the reminders of a course just booked."""
+    ledger = read_ledger(course, now=now)
+    changed = pick(ledger, sessions)
+    if any(is_ahead(session, now=now) for session in changed):
+        queue_summary(ledger, changed)
+    queue_invites(ledger, changed)
+    queue_reminders(ledger)
+    ledger.write()
 
 
 def sessions_changed(course: Course, sessions: Iterable[Session], *, now: datetime) -> None:
     """Queue what is due after sessions were moved, cancelled, missed or newly booked; rewrite what waits unsent."""
+    ledger = read_ledger(course, now=now)
+    changed = pick(ledger, sessions)
+    queue_changes(ledger, changed)
+    queue_invites(ledger, changed)
+    queue_reminders(ledger)
+    ledger.write()
+
+
+def contact_changed(patient: Patient, *, now: datetime) -> None:
+    """Queue what is due after a patient's address or channel changed: withdraw at the old one, invite at the new."""
+    for course in patient.courses.live().select_related("site"):
+        moved = [session for session in read_sessions(course) if is_invited_elsewhere(session, patient, now)]
+        Session.objects.filter(pk__in=[session.pk for session in moved]).update(
+            sequence=F("sequence") + 1, changed_at=now
+        )
+        ledger = read_ledger(course, now=now)
+        current = pick(ledger, moved)
+        ledger.new += [withdrawal_of(session, ledger) for session in current]
+        ledger.switch_channel()
+        queue_invites(ledger, ledger.sessions)
+        queue_reminders(ledger)
+        ledger.write()
+
+
+def is_invited_elsewhere(session: Session, patient: Patient, now: datetime) -> bool:
+    here = patient.email if patient.gets_email else ""
+    return is_invited(session) and is_ahead(session, now=now) and session.announcement.invited_to != here
+
+
+def withdrawal_of(session: Session, ledger: Ledger) -> Notice:
+    return new_notice(
+        course=ledger.course,
+        session=session,
+        kind=NoticeKind.WITHDRAWAL,
+        key=f"withdrawal:{session.uuid}:{session.sequence}",
+        recipient=session.announcement.invited_to,
+        sequence=session.sequence,
+        due_at=ledger.now,
+        now=ledger.now,
+    )
+
+
+@dataclass
+class Ledger:
+    """What the outbox looks at, and the rows it is about to write."""
+
+    course: Course
+    now: datetime
+    waiting: list[Notice]
+    sessions: list[Session]
+    phases: list[Phase]
+    open_days: OpenDays | None  # of the front desk, for those who are phoned
+    new: list[Notice] = field(default_factory=list)
+    changed: list[Notice] = field(default_factory=list)
+    obsolete: set[int] = field(default_factory=set)
+    on_paper: list[Session] = field(default_factory=list)
+
+    @property
+    def by_mail(self) -> bool:
+        return self.open_days is None
+
+    @property
+    def channels(self) -> set[NoticeChannel]:
+        return {NoticeChannel.EMAIL} if self.by_mail else {NoticeChannel.CALL, NoticeChannel.PRINT}
+
+    @property
+    def due_soon(self) -> datetime:
+        return self.now + timedelta(seconds=self.course.site.debounce_seconds)
+
+    @property
+    def is_list_on_its_way(self) -> bool:
+        """A list with the times before this change is being sent, or was when a worker died."""
+        lists = {NoticeKind.COURSE_SUMMARY, NoticeKind.CHANGES}
+        return any(
+            notice.kind in lists and (notice.uncertain or notice.status == NoticeStatus.SENDING)
+            for notice in self.waiting
+        )
+
+    def find(self, kind: NoticeKind, *, session: Session | None = None) -> Notice | None:
+        """The unsent message of that kind, which a change can still be folded into."""
+        wanted = (kind, session and session.pk, NoticeStatus.DUE)
+        for notice in self.waiting:
+            if (notice.kind, notice.session_id, notice.status) == wanted and notice.channel in self.channels:
+                return notice
+        return None
+
+    def add(self, kind: NoticeKind, key: str, due_at: datetime, *, session: Session | None = None) -> None:
+        channel = NoticeChannel.EMAIL if self.by_mail else NoticeChannel.CALL
+        if kind == NoticeKind.COURSE_SUMMARY and not self.by_mail:
+            channel = NoticeChannel.PRINT
+        sequence = session.sequence if session else None
+        self.new.append(
+            new_notice(
+                course=self.course, session=session, kind=kind, key=key, channel=channel,
+                sequence=sequence, due_at=due_at, now=self.now,
+            )
+        )  # fmt: skip
+
+    def drop(self, notice: Notice | None) -> None:
+        """Take back a message nobody can have seen."""
+        if notice is not None and not notice.uncertain:
+            self.obsolete.add(notice.pk)
+
+    def switch_channel(self) -> None:
+        """Drop what waits for the way the patient was reached before; `queue_...` write it anew."""
+        for notice in self.waiting:
+            if notice.kind in REMINDERS | {NoticeKind.CALENDAR} and notice.channel not in self.channels:
+                self.drop(notice)
+        self.waiting = [notice for notice in self.waiting if notice.pk not in self.obsolete]
+
+    def write(self) -> None:
+        Notice.objects.filter(pk__in=self.obsolete).delete()
+        Notice.objects.bulk_update(self.changed, ["due_at", "key", "sequence"])
+        Notice.objects.bulk_create(self.new, ignore_conflicts=True)
+        if self.on_paper:
+            record_told(
+                [Told(session.pk, session.start, not session.is_live) for session in self.on_paper], at=self.now
+            )
+
+
+def read_ledger(course: Course, *, now: datetime) -> Ledger:
+    """Lock what waits first: a message being sent has then either recorded what it said, or is seen as on its way."""
+    course = Course.objects.select_related("site", "patient__home_site").get(pk=course.pk)
+    unsent = Q(status__in=[NoticeStatus.DUE, NoticeStatus.SENDING])
+    waiting = list(Notice.objects.select_for_update().filter(unsent, course=course).order_by("pk"))
+    return Ledger(
+        course=course,
+        now=now,
+        waiting=waiting,
+        sessions=read_sessions(course),
+        phases=list(Phase.objects.filter(track__version=course.version_id).order_by("track", "position")),
+        open_days=None if course.patient.gets_email else OpenDays.read(course.site),
+    )
+
+
+def read_sessions(course: Course) -> list[Session]:
+    return list(Session.objects.filter(course=course).select_related("visit_type", "announcement").order_by("start"))
+
+
+def pick(ledger: Ledger, sessions: Iterable[Session]) -> list[Session]:
+    """The sessions as they stand in the database now, whatever the caller's copies say."""
+    wanted = {session.pk for session in sessions}
+    return [session for session in ledger.sessions if session.pk in wanted]
+
+
+def queue_summary(ledger: Ledger, sessions: Sequence[Session]) -> None:
+    """The list of the whole course. One on paper counts as told at once: nobody reports when it was handed over."""
+    if (waiting := ledger.find(NoticeKind.COURSE_SUMMARY)) is not None:
+        postpone(ledger, waiting)
+    else:
+        ledger.add(NoticeKind.COURSE_SUMMARY, f"summary:{ledger.course.uuid}", ledger.due_soon)
+    if not ledger.by_mail:
+        ledger.on_paper += [session for session in sessions if session.visit_type.is_announced]
+
+
+def queue_changes(ledger: Ledger, changed: Sequence[Session]) -> None:
+    """One list of changed times, unless the summary has not gone out and will say them anyway."""
+    summary = ledger.find(NoticeKind.COURSE_SUMMARY)
+    if summary is not None and (ledger.by_mail or summary.due_at > ledger.now):
+        queue_summary(ledger, changed)
+        return
+    news = [session for session in changed if may_be_news(session, ledger)]
+    if not news:
+        return
+    if (waiting := ledger.find(NoticeKind.CHANGES)) is not None:
+        postpone(ledger, waiting)
+    else:
+        ledger.add(NoticeKind.CHANGES, f"changes:{ledger.course.uuid}:{fingerprint(news)}", ledger.due_soon)
+
+
+def may_be_news(session: Session, ledger: Ledger) -> bool:
+    """Whether a list may have to tell it. Whether it really does shows when the list is composed."""
+    if not ledger.by_mail:
+        return is_news(session, now=ledger.now)
+    if ledger.is_list_on_its_way and session.visit_type.is_announced and not is_invited(session):
+        return True
+    return is_news_by_list(session, site=ledger.course.site, now=ledger.due_soon)
+
+
+def fingerprint(sessions: Iterable[Session]) -> str:
+    """Names this state of these sessions, so that the same change asked twice is one message."""
+    states = sorted(f"{session.uuid}:{session.sequence}:{session.status}" for session in sessions)
+    return hashlib.sha256("|".join(states).encode()).hexdigest()[:32]
+
+
+def postpone(ledger: Ledger, notice: Notice) -> None:
+    """Wait for further corrections, from the last one on."""
+    notice.due_at = ledger.due_soon
+    ledger.changed.append(notice)
+
+
+def queue_invites(ledger: Ledger, sessions: Sequence[Session]) -> None:
+    if ledger.by_mail:
+        for session in sessions:
+            queue_invite(ledger, session)
+
+
+def queue_invite(ledger: Ledger, session: Session) -> None:
+    waiting = ledger.find(NoticeKind.CALENDAR, session=session)
+    known = is_invited(session) or may_be_invited(ledger, session)
+    if is_ahead(session, now=ledger.now):
+        horizon = session.start - timedelta(days=ledger.course.site.invite_days)
+        due_at = ledger.due_soon if known else max(ledger.due_soon, horizon)
+    elif known and not session.is_live:
+        due_at = ledger.due_soon
+    else:
+        ledger.drop(waiting)
+        return
+    key = f"calendar:{session.uuid}:{session.sequence}"
+    if waiting is not None:
+        waiting.due_at, waiting.key, waiting.sequence = due_at, key, session.sequence
+        ledger.changed.append(waiting)
+    else:
+        ledger.add(NoticeKind.CALENDAR, key, due_at, session=session)
+
+
+def may_be_invited(ledger: Ledger, session: Session) -> bool:
+    """Whether an invite is on its way, or was when a worker died."""
+    return any(
+        notice.kind == NoticeKind.CALENDAR
+        and notice.session_id == session.pk
+        and (notice.uncertain or notice.status == NoticeStatus.SENDING)
+        for notice in ledger.waiting
+    )
+
+
+def queue_reminders(ledger: Ledger) -> None:
+    """Make what waits what is wanted now. A reminder that went out keeps its key, so none goes out twice."""
+    patient, site = ledger.course.patient, ledger.course.site
+    wishes = wish_reminders(
+        ledger.course, ledger.sessions, ledger.phases, zone=patient.zone, at=site.reminder_time, now=ledger.now
+    )
+    waiting = {notice.key: notice for notice in ledger.waiting if notice.kind in REMINDERS}
+    wanted = {wish.key: wish for wish in wishes}
+    for key in waiting.keys() - wanted.keys():
+        if waiting[key].status == NoticeStatus.DUE:
+            ledger.drop(waiting[key])
+    for key in wanted.keys() - waiting.keys():
+        wish = wanted[key]
+        due_at = ledger.open_days.last_before(wish.due_at, zone=patient.zone) if ledger.open_days else wish.due_at
+        ledger.add(wish.kind, key, due_at, session=wish.session)
+        ledger.new[-1].useful_until = wish.useful_until

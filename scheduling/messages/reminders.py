@@ -1,0 +1,122 @@
+"""Which reminders a course wants, and when. Pure: rows in, wishes out; days count on the patient's local calendar."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from protocols.models import Phase
+from scheduling.messages.told import is_ahead
+from scheduling.models import Course, NoticeKind, Session
+
+DAYS_BEFORE = (3, 1)
+# Reminding is of use while the patient can still act on it.
+SHORTEST_NOTICE = timedelta(hours=2)
+# Days between two visits after which the later one counts as a new beginning. A weekend does not.
+LONG_BREAK = 3
+FREQUENT = 3  # sessions a week
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One reminder. A digest belongs to a week of the course, the others to a session."""
+
+    key: str
+    kind: NoticeKind
+    due_at: datetime
+    useful_until: datetime
+    session: Session | None = None
+
+
+def wish_reminders(
+    course: Course, sessions: Sequence[Session], phases: Iterable[Phase], *, zone: ZoneInfo, at: time, now: datetime
+) -> list[Wish]:
+    """Everything still to be sent for these sessions; what is already past is left out."""
+    ahead = [session for session in sessions if is_ahead(session, now=now)]
+    frequent = find_frequent(ahead, phases)
+    fresh = find_beginnings(sessions, zone=zone)
+    wishes: list[Wish] = []
+    for session in ahead:
+        days = DAYS_BEFORE
+        if session.pk in frequent and session.pk not in fresh:
+            # Daily visits have their digest; yet nobody comes to a sedating one unfed and with a driver by chance.
+            days = (1,) if session.visit_type.sedating else ()
+        wishes += wish_singles(session, days, zone=zone, at=at)
+    wishes += wish_digests(course, [session for session in ahead if session.pk in frequent], zone=zone, at=at)
+    return [wish for wish in wishes if wish.due_at > now < wish.useful_until]
+
+
+def wish_singles(session: Session, days: tuple[int, ...], *, zone: ZoneInfo, at: time) -> Iterator[Wish]:
+    """A reminder is of use until the next one, the last until shortly before the visit."""
+    visit_on = session.start.astimezone(zone).date()
+    times = [moment(visit_on - timedelta(days=before), at, zone) for before in days]
+    kind = NoticeKind.DRIVER_REMINDER if session.visit_type.sedating else NoticeKind.REMINDER
+    for before, due_at, until in zip(days, times, [*times[1:], session.start - SHORTEST_NOTICE], strict=True):
+        yield Wish(f"reminder:{session.uuid}:{session.sequence}:{before}", kind, due_at, until, session)
+
+
+def wish_digests(course: Course, sessions: Iterable[Session], *, zone: ZoneInfo, at: time) -> Iterator[Wish]:
+    """One for each ISO week with a frequent session, on the Sunday before it."""
+    for monday in sorted({week_of(session, zone) for session in sessions}):
+        year, week, _ = monday.isocalendar()
+        yield Wish(
+            f"digest:{course.uuid}:{year}-W{week:02}",
+            NoticeKind.DIGEST,
+            moment(monday - timedelta(days=1), at, zone),
+            moment(monday + timedelta(days=7), time(0), zone),
+        )
+
+
+def week_of(session: Session, zone: ZoneInfo) -> date:
+    """The Monday of its ISO week."""
+    day = session.start.astimezone(zone).date()
+    return day - timedelta(days=day.weekday())
+
+
+def moment(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """The instant of a wall-clock time; one that a clock change skips becomes as much later."""
+    return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+
+
+def find_beginnings(sessions: Iterable[Session], *, zone: ZoneInfo) -> set[int]:
+    """The first session of each track, and those after a long break."""
+    tracks: dict[int, list[Session]] = defaultdict(list)
+    for session in sessions:
+        if session.is_live:
+            tracks[session.track_id].append(session)
+    found: set[int] = set()
+    for track in tracks.values():
+        last: date | None = None
+        for session in sorted(track, key=lambda session: session.start):
+            day = session.start.astimezone(zone).date()
+            if last is None or (day - last).days > LONG_BREAK:
+                found.add(session.pk)
+            last = day
+    return found
+
+
+def find_frequent(sessions: Iterable[Session], phases: Iterable[Phase]) -> set[int]:
+    """Those in phases of three and more sessions a week."""
+    by_track: dict[int, list[Phase]] = defaultdict(list)
+    for phase in phases:
+        if phase.per_period:
+            by_track[phase.track_id].append(phase)
+    found = set()
+    for session in sessions:
+        phase = phase_of(session.number, by_track[session.track_id])
+        if phase is not None and phase.per_period * 7 >= FREQUENT * phase.period_days:
+            found.add(session.pk)
+    return found
+
+
+def phase_of(number: int, phases: Sequence[Phase]) -> Phase | None:
+    """The phase a number lies in; what lies beyond the last belongs to an open-ended one."""
+    reached = 0
+    for phase in phases:
+        reached += phase.periods * phase.per_period
+        if number <= reached:
+            return phase
+    return phases[-1] if phases else None

@@ -1,0 +1,94 @@
+"""What the patient was last told about each session, and what is news to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from clinic.models import Site
+from scheduling.models import Announcement, Session, SessionStatus
+
+
+@dataclass(frozen=True)
+class Told:
+    """One session's time, or its cancellation, as a message states it."""
+
+    session_id: int
+    start: datetime
+    cancelled: bool = False
+    invited_to: str = ""
+    sequence: int | None = None
+
+
+def announcement_of(session: Session) -> Announcement | None:
+    return getattr(session, "announcement", None)
+
+
+def is_invited(session: Session) -> bool:
+    announcement = announcement_of(session)
+    return announcement is not None and bool(announcement.invited_to)
+
+
+def is_ahead(session: Session, *, now: datetime) -> bool:
+    """Whether the patient is to come to it: booked, not begun, and one of those that are announced at all."""
+    return session.status == SessionStatus.BOOKED and session.start > now and session.visit_type.is_announced
+
+
+def is_called_off(session: Session, *, now: datetime) -> bool:
+    """Whether the patient still expects it, at a time not yet past, though it is cancelled."""
+    told = announcement_of(session)
+    return not session.is_live and told is not None and not told.told_cancelled and told.told_start > now
+
+
+def is_on_horizon(session: Session, *, site: Site, now: datetime) -> bool:
+    """Whether its invite is due by now. The horizon is elapsed days before the visit."""
+    return session.start - timedelta(days=site.invite_days) <= now
+
+
+def is_told(session: Session) -> bool:
+    """Whether the last the patient heard is still true."""
+    told = announcement_of(session)
+    if told is None:
+        return not session.is_live
+    return told.told_cancelled if not session.is_live else told.told_start == session.start and not told.told_cancelled
+
+
+def is_news_by_list(session: Session, *, site: Site, now: datetime) -> bool:
+    """Whether a list of changed times must tell it: invites tell of whoever is invited, and of what is near."""
+    if is_invited(session):
+        return False
+    if is_called_off(session, now=now):
+        return True
+    return is_ahead(session, now=now) and not is_told(session) and not is_on_horizon(session, site=site, now=now)
+
+
+def is_news(session: Session, *, now: datetime) -> bool:
+    """Whether the patient must hear of it, by whatever way."""
+    return is_called_off(session, now=now) or (is_ahead(session, now=now) and not is_told(session))
+
+
+def record_told(told: Sequence[Told], *, at: datetime) -> None:
+    """Write down what a message said that was composed `at`; a message composed later has the last word."""
+    sessions = [fact.session_id for fact in told]
+    rows = Announcement.objects.select_for_update().filter(session__in=sessions).order_by("session_id")
+    known = {row.session_id: row for row in rows}
+    fresh = [
+        state_told(Announcement(session_id=fact.session_id), fact, at) for fact in told if fact.session_id not in known
+    ]
+    later = [
+        state_told(known[fact.session_id], fact, at)
+        for fact in told
+        if fact.session_id in known and known[fact.session_id].told_at <= at
+    ]
+    Announcement.objects.bulk_create(fresh, ignore_conflicts=True)
+    Announcement.objects.bulk_update(
+        later, ["told_start", "told_cancelled", "invited_to", "invited_sequence", "told_at"]
+    )
+
+
+def state_told(row: Announcement, fact: Told, at: datetime) -> Announcement:
+    row.told_start, row.told_cancelled, row.told_at = fact.start, fact.cancelled, at
+    if fact.invited_to:
+        row.invited_to, row.invited_sequence = fact.invited_to, fact.sequence
+    return row
