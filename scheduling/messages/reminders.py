@@ -40,7 +40,7 @@ def wish_reminders(
     fresh = find_beginnings(sessions, zone=zone)
     wishes: list[Wish] = []
     for session in ahead:
-        days = DAYS_BEFORE
+        days: tuple[int, ...] = DAYS_BEFORE
         if session.pk in frequent and session.pk not in fresh:
             # Daily visits have their digest; yet nobody comes to a sedating one unfed and with a driver by chance.
             days = (1,) if session.visit_type.sedating else ()
@@ -52,10 +52,12 @@ def wish_reminders(
 def wish_singles(session: Session, days: tuple[int, ...], *, zone: ZoneInfo, at: time) -> Iterator[Wish]:
     """A reminder is of use until the next one, the last until shortly before the visit."""
     visit_on = session.start.astimezone(zone).date()
-    times = [moment(visit_on - timedelta(days=before), at, zone) for before in days]
     kind = NoticeKind.DRIVER_REMINDER if session.visit_type.sedating else NoticeKind.REMINDER
-    for before, due_at, until in zip(days, times, [*times[1:], session.start - SHORTEST_NOTICE], strict=True):
-        yield Wish(f"reminder:{session.uuid}:{session.sequence}:{before}", kind, due_at, until, session)
+    useful_until = session.start - SHORTEST_NOTICE
+    for before in sorted(days):
+        due_at = moment(visit_on - timedelta(days=before), at, zone)
+        yield Wish(f"reminder:{session.uuid}:{session.sequence}:{before}", kind, due_at, useful_until, session)
+        useful_until = due_at
 
 
 def wish_digests(course: Course, sessions: Iterable[Session], *, zone: ZoneInfo, at: time) -> Iterator[Wish]:
@@ -106,8 +108,8 @@ def find_frequent(sessions: Iterable[Session], phases: Iterable[Phase]) -> set[i
             by_track[phase.track_id].append(phase)
     found = set()
     for session in sessions:
-        phase = phase_of(session.number, by_track[session.track_id])
-        if phase is not None and phase.per_period * 7 >= FREQUENT * phase.period_days:
+        here = phase_of(session.number, by_track[session.track_id])
+        if here is not None and here.per_period * 7 >= FREQUENT * here.period_days:
             found.add(session.pk)
     return found
 

@@ -22,7 +22,7 @@ def nine(day: int) -> datetime:
 
 def rows(course: Course) -> list[tuple[str, str, int | None, datetime]]:
     found = Notice.objects.filter(course=course).select_related("session").order_by("due_at", "kind", "session__number")
-    return [(row.kind, row.channel, row.session and row.session.number, row.due_at) for row in found]
+    return [(row.kind, row.channel, row.session.number if row.session else None, row.due_at) for row in found]
 
 
 def test_booked_course_queues_summary_invites_and_reminders(patient: Patient, now: datetime) -> None:
