@@ -223,7 +223,14 @@ CELERY_REDIS_SOCKET_TIMEOUT = CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 2
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "heartbeat": {"task": "clinic.tasks.beat_heart", "schedule": 30, "options": {"expires": 60}},
+    name: {"task": task, "schedule": seconds, "options": {"expires": 2 * seconds}}
+    for name, task, seconds in (
+        ("heartbeat", "clinic.tasks.beat_heart", 30),
+        ("notices", "scheduling.tasks.deliver_notices", 60),
+        ("left-courses", "scheduling.tasks.plan_left_courses", 60),
+        ("unrecorded-sessions", "scheduling.tasks.mark_unrecorded_sessions", 600),
+        ("open-courses", "scheduling.tasks.extend_open_courses", 3600),
+    )
 }
 
 # No request bodies, no query strings, no texts of exceptions: what is logged may leave the clinic.
