@@ -86,7 +86,7 @@ WSGI_APPLICATION = "clinic.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "scheduling" / "desk" / "templates"],
+        "DIRS": [BASE_DIR / "scheduling" / part / "templates" for part in ("desk", "messages")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
