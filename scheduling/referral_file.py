@@ -39,7 +39,6 @@ COLUMNS = (
 )  # fmt: skip
 START = ("earliest_start", "latest_start")
 KNOWN = f"the known ones are {', '.join(COLUMNS)}."
-USUAL_TIME = time(10)
 
 
 class FileFault(Exception):
@@ -73,7 +72,7 @@ class Referral:
     protocol: str
     earliest_start: date
     latest_start: date
-    preferred_time: time
+    preferred_time: time | None
     availability: Weekly | None
     unavailable: tuple[tuple[date, date], ...]
     anchor_on: datetime | None
@@ -179,7 +178,7 @@ class _Row:
             **texts,
             "birth_date": self._parse("birth_date", lambda text: parse_past_day(text, today=today)),
             "language": self._read_language(),
-            "preferred_time": self._parse("preferred_time", parse_clock) or USUAL_TIME,
+            "preferred_time": self._parse("preferred_time", parse_clock),
             "availability": self._parse("availability", parse_weekly),
             "unavailable": self._parse("unavailable", lambda text: parse_spans(text, today=today)) or (),
             "anchor_on": anchor_on,

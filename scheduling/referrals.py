@@ -11,7 +11,6 @@ from django.db import transaction
 
 from clinic.models import Channel, Patient, PatientAbsence, Site, User
 from protocols.models import Protocol, ProtocolVersion
-from protocols.models.visit import Place
 from scheduling.booking import request_course
 from scheduling.models import Course
 from scheduling.referral_file import Fault, Referral
@@ -72,7 +71,9 @@ def _import_rows(
     progress: Progress | None,
 ) -> ImportReport:
     versions = find_versions(site, {row.protocol for row in rows})
-    added, known, faults = [], [], list(report.faults)
+    added: list[int] = []
+    known: list[int] = []
+    faults = list(report.faults)
     for done, row in enumerate(rows, start=1):
         try:
             course, is_new = _import_row(row, site=site, version=versions.get(row.protocol), now=now, by=by)
@@ -115,7 +116,7 @@ def _import_row(
         latest_start=row.latest_start,
         preferred_time=row.preferred_time,
         availability=row.availability,
-        anchor_at=_read_anchor(row, site=site, version=version),
+        anchor_at=_read_anchor(row, site=site),
         reference=row.referral_id,
         now=now,
         by=by,
@@ -162,15 +163,9 @@ def _at_midnight(day: date, site: Site) -> datetime:
     return datetime.combine(day, time(), tzinfo=site.zone).astimezone(UTC)
 
 
-def _read_anchor(row: Referral, *, site: Site, version: ProtocolVersion) -> datetime | None:
-    first_track = version.tracks.select_related("visit_type").order_by("position").first()
-    counts_from_operation = first_track is not None and first_track.visit_type.place == Place.EXTERNAL
-    if counts_from_operation and row.anchor_on is None:
-        raise ValidationError({"anchor_on": "is empty, but this protocol counts from the day of an operation."})
+def _read_anchor(row: Referral, *, site: Site) -> datetime | None:
     if row.anchor_on is None:
         return None
-    if not counts_from_operation:
-        raise ValidationError({"anchor_on": "must be empty: this protocol does not count from an operation."})
     instant = row.anchor_on.replace(tzinfo=site.zone).astimezone(UTC)
     if instant.astimezone(site.zone).replace(tzinfo=None) != row.anchor_on:
         raise ValidationError({"anchor_on": "is a time that the clock skips on that day."})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from django.core.management.base import OutputWrapper
 
 WIDTH = 30
 
@@ -10,7 +10,7 @@ WIDTH = 30
 class ProgressBar:
     """Call it with what is done and what there is; it writes to `stream`."""
 
-    def __init__(self, stream: TextIO, label: str) -> None:
+    def __init__(self, stream: OutputWrapper, label: str) -> None:
         self.stream = stream
         self.label = label
         self.on_terminal = stream.isatty()
@@ -20,8 +20,8 @@ class ProgressBar:
         if self.on_terminal:
             filled = WIDTH * done // max(total, 1)
             bar = "█" * filled + "░" * (WIDTH - filled)
-            self.stream.write(f"\r{self.label} {bar} {done}/{total}" + ("\n" if done >= total else ""))
+            self.stream.write(f"\r{self.label} {bar} {done}/{total}", ending="\n" if done >= total else "")
         elif (tenths := 10 * done // max(total, 1)) > self.tenths and (done >= total or tenths >= self.tenths + 5):
             self.tenths = tenths
-            self.stream.write(f"{self.label}: {done} of {total}\n")
+            self.stream.write(f"{self.label}: {done} of {total}")
         self.stream.flush()

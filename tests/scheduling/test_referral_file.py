@@ -58,7 +58,7 @@ def test_columns_may_stand_in_any_order_and_the_optional_ones_may_be_left_out():
     header = "\ufeffLatest_Start,earliest_start,protocol,family_name,given_name,referral_id,phone"
     listed = read("+9,-3,tms,Abbott,Ada,R-1,+1 555 0101", "", header=header)
     assert [(row.earliest_start, row.latest_start, row.language, row.preferred_time) for row in listed.referrals] == [
-        (date(2026, 11, 20), date(2026, 12, 2), "en", time(10))
+        (date(2026, 11, 20), date(2026, 12, 2), "en", None)
     ]
     assert listed.faults == ()
 
