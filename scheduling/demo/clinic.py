@@ -44,7 +44,7 @@ def adopt_for(site: Site, *, now: datetime) -> None:
     draft = adopt_protocol(Protocol.objects.library().get(code=ADOPTED), site=site, now=now, by=clinician)
     draft.notes = "Riverside gives five more minutes to settle in and to note the day's mood before each treatment."
     draft.save(update_fields=["notes"])
-    stage = draft.visit_types.get(code="treatment").stages.order_by("position")[0]
+    stage = draft.visit_types.get(code="session").stages.order_by("position")[0]
     stage.minutes += 5
     stage.save(update_fields=["minutes"])
     publish_protocol(draft, now=now, by=clinician)
