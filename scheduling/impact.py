@@ -46,16 +46,22 @@ class SessionsStranded(Exception):
 
 @contextmanager
 def guard_booked_sessions(site: Site, *, now: datetime, agreed: str = "") -> Iterator[None]:
-    """Undo the changes made within, by raising, where they strand sessions other than those agreed to.
+    """Undo the changes made within, by raising, where they strand sessions other than those agreed to."""
+    with transaction.atomic():
+        before = find_stranded(site, now=now)
+        yield
+        refuse_stranding(site, before=before, now=now, agreed=agreed)
+
+
+def refuse_stranding(site: Site, *, before: Iterable[Stranded], now: datetime, agreed: str) -> None:
+    """Raise where sessions are stranded now that were not before; to be called in the transaction of the change.
 
     `agreed` is the token of the list that the user was shown: a session booked meanwhile asks again.
     """
-    with transaction.atomic():
-        before = set(find_stranded(site, now=now))
-        yield
-        stranded = [found for found in find_stranded(site, now=now) if found not in before]
-        if stranded and name_stranded(stranded) != agreed:
-            raise SessionsStranded(stranded)
+    known = set(before)
+    stranded = [found for found in find_stranded(site, now=now) if found not in known]
+    if stranded and name_stranded(stranded) != agreed:
+        raise SessionsStranded(stranded)
 
 
 def name_stranded(stranded: Iterable[Stranded]) -> str:

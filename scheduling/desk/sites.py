@@ -1,0 +1,157 @@
+"""Sites: how they are reached, when they are open and closed, and the public holidays offered as closures."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+
+from clinic.models import Closure, ExtraOpening, Site, SiteHours
+from clinic.public_holidays import PublicHoliday, list_public_holidays, validate_region
+from scheduling.desk.asking import GuardedAdmin, doubt_of
+from scheduling.desk.wording import count_of, say_short_day
+from scheduling.impact import SessionsStranded, guard_booked_sessions
+
+YEARS_OFFERED = 3
+
+
+class TimezoneInput(forms.TextInput):
+    """A text box that offers the known zones as one types."""
+
+    template_name = "desk/timezone_input.html"
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context = super().get_context(name, value, {**(attrs or {}), "list": f"{name}-zones"})
+        return {**context, "zones": sorted(zone for zone in available_timezones() if "/" in zone)}
+
+
+class SiteForm(forms.ModelForm):
+    class Meta:
+        model = Site
+        fields = "__all__"  # noqa: DJ007 - the admin's fieldsets name them
+        widgets = {"timezone": TimezoneInput(), "address": forms.Textarea(attrs={"rows": 3})}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        cleaned["holiday_country"] = cleaned.get("holiday_country", "").upper()
+        cleaned["holiday_subdivision"] = cleaned.get("holiday_subdivision", "").upper()
+        validate_region(cleaned["holiday_country"], cleaned["holiday_subdivision"])
+        return cleaned
+
+
+class HoursInline(admin.TabularInline):
+    model = SiteHours
+    extra = 0
+
+
+class ClosureInline(admin.TabularInline):
+    model = Closure
+    extra = 0
+
+
+class ExtraOpeningInline(admin.TabularInline):
+    model = ExtraOpening
+    extra = 0
+
+
+@admin.register(Site)
+class SiteAdmin(GuardedAdmin):
+    form = SiteForm
+    change_form_template = "desk/site_form.html"
+    site_path = "pk"
+    list_display = ("name", "code", "timezone", "phone", "active")
+    inlines = (HoursInline, ClosureInline, ExtraOpeningInline)
+    fieldsets = (
+        (None, {"fields": ("name", "code", "timezone", "active")}),
+        ("What patients read", {"fields": ("public_name", "address", "phone", "email")}),
+        (
+            "Booking and messages",
+            {
+                "fields": (
+                    *("grid_minutes", "lead_minutes", "horizon_days"),
+                    *("invite_days", "debounce_seconds", "reminder_time"),
+                )
+            },
+        ),
+        ("Public holidays", {"fields": ("holiday_country", "holiday_subdivision")}),
+    )
+
+    def site_of(self, row: Site) -> Site:
+        return row
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # a site that closes is made inactive: its history stays
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.offer_holidays)
+        return [path("<int:pk>/holidays/", view, name="clinic_site_holidays"), *super().get_urls()]
+
+    def offer_holidays(self, request: HttpRequest, pk: int) -> HttpResponse:
+        site = self.get_object(request, str(pk))
+        if site is None or not self.has_change_permission(request, site):
+            raise Http404
+        now = timezone.now()
+        form = HolidayForm(request.POST or None, site=site, first_year=now.astimezone(site.zone).year)
+        context = {"title": f"Public holidays for {site}", "site": site, "form": form, "opts": self.opts}
+        if request.method == "POST" and form.is_valid():
+            try:
+                with guard_booked_sessions(site, now=now, agreed=request.POST.get("agreed", "")):
+                    added = form.close_site()
+            except SessionsStranded as found:
+                context["doubt"] = doubt_of(found)
+            else:
+                messages.success(request, f"{count_of(added, 'closure')} added.")
+                return HttpResponseRedirect(reverse("admin:clinic_site_change", args=[site.pk]))
+        context |= {**self.admin_site.each_context(request), "has_region": bool(site.holiday_country)}
+        return TemplateResponse(request, "desk/holidays.html", context)
+
+
+class HolidayForm(forms.Form):
+    """The holidays of this and the next years that are not closures yet, each to be ticked."""
+
+    days = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple, label="Close on", error_messages={"required": "Tick at least one day."}
+    )
+
+    def __init__(self, *args: Any, site: Site, first_year: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.site = site
+        self.holidays = {f"{holiday.on}": holiday for holiday in find_open_holidays(site, first_year=first_year)}
+        choices = [(key, f"{say_short_day(day.on)}, {day.on.year}: {day.name}") for key, day in self.holidays.items()]
+        self.fields["days"].choices = choices  # type: ignore[attr-defined]
+
+    def close_site(self) -> int:
+        chosen = [self.holidays[day] for day in self.cleaned_data["days"]]
+        for holiday in chosen:
+            Closure.objects.create(site=self.site, first_on=holiday.on, last_on=holiday.on, reason=holiday.name[:120])
+        return len(chosen)
+
+
+def find_open_holidays(site: Site, *, first_year: int) -> list[PublicHoliday]:
+    """The public holidays of the site's region on which it is not closed yet."""
+    if not site.holiday_country:
+        return []
+    years = range(first_year, first_year + YEARS_OFFERED)
+    closures = list(site.closures.all())
+    return [
+        holiday
+        for holiday in list_public_holidays(
+            country=site.holiday_country, subdivision=site.holiday_subdivision, years=years
+        )
+        if not any(closure.first_on <= holiday.on <= closure.last_on for closure in closures)
+    ]
+
+
+@admin.register(Closure)
+class ClosureAdmin(GuardedAdmin):
+    list_display = ("first_on", "last_on", "reason", "site")
+    list_display_links = ("first_on", "last_on")
+    list_filter = (("site", admin.RelatedOnlyFieldListFilter),)
+    list_select_related = ("site",)
+    date_hierarchy = "first_on"
