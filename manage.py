@@ -3,6 +3,10 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clinic.localservices import Place
 
 
 def main() -> None:
@@ -11,15 +15,17 @@ def main() -> None:
 
     try:
         if localservices.is_needed_by(sys.argv[1:]):
-            announce(localservices.ensure_for_environment())
+            started = localservices.ensure_for_environment()
+            announce(started, localservices.find_place())
         execute(sys.argv)
     except localservices.ServiceError as fault:
         sys.exit(str(fault))
 
 
-def announce(started: list[str]) -> None:
+def announce(started: list[str], place: "Place") -> None:
     if started:
-        print(f"Started the embedded {' and '.join(started)}; ./cadence stop stops them.", file=sys.stderr)  # noqa: T201
+        servers = " and ".join(started)
+        sys.stderr.write(f"Started the embedded {servers} in {place.state}; ./cadence stop stops them.\n")
 
 
 def execute(arguments: list[str]) -> None:

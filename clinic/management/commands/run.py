@@ -60,7 +60,7 @@ class Command(BaseCommand):
         if "load_library" in get_commands():
             call_command("load_library", stdout=self.stdout)
         if demo and "load_demo" in get_commands() and not get_user_model().objects.exists():
-            call_command("load_demo", prepare=True, stdout=self.stdout)
+            call_command("load_demo", prepare=True, demo=True, stdout=self.stdout)
         logins = read_logins(place) if demo else []
         connections.close_all()
         supervisor.start("web", *WEB, "--bind", f"127.0.0.1:{port}")
