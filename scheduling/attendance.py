@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from clinic.models import User
-from scheduling.models import Session
+from protocols.models.shape import MissedPolicy
+from protocols.models.visit import Place
+from scheduling.locking import booking_transaction, lock_course, lock_session, retried
+from scheduling.messages import outbox
+from scheduling.models import Course, MissedReason, Session, SessionStatus
+from scheduling.replanning import Replan, replan_missed, take_back_replan
+from scheduling.seating import refuse_session
+from scheduling.settling import settle_course
+
+UNRECORDED_AFTER = timedelta(hours=12)
+"""So long after its end a visit that nobody recorded is flagged."""
 
 
 @dataclass(frozen=True)
@@ -18,26 +28,116 @@ class MissedOutcome:
     message: str
 
 
+@retried
 def mark_arrived(session: Session, *, now: datetime, by: User | None, seen_at: datetime | None = None) -> Session:
-    raise NotImplementedError
+    """The patient is here; the first arrival lets the course run."""
+    with booking_transaction():
+        course, session = _lock(session, seen_at)
+        if session.status != SessionStatus.ARRIVED:
+            _refuse_unless(session, {SessionStatus.BOOKED}, "arrived", now)
+            _set_status(session, SessionStatus.ARRIVED, now=now, by=by)
+            settle_course(course, now=now)
+    return session
 
 
+@retried
 def mark_completed(session: Session, *, now: datetime, by: User | None, seen_at: datetime | None = None) -> Session:
-    raise NotImplementedError
+    with booking_transaction():
+        course, session = _lock(session, seen_at)
+        if session.status != SessionStatus.COMPLETED:
+            _refuse_unless(session, {SessionStatus.ARRIVED, SessionStatus.UNRECORDED}, "completed", now)
+            _set_status(session, SessionStatus.COMPLETED, now=now, by=by)
+            settle_course(course, now=now)
+    return session
 
 
+@retried
 def mark_missed(
     session: Session, *, reason: str, now: datetime, by: User | None, seen_at: datetime | None = None
 ) -> MissedOutcome:
     """Free its seats and plan its number again by the policy of its phase. `reason` is a MissedReason."""
-    raise NotImplementedError
+    if reason not in MissedReason.values:
+        raise refuse_session(session, "Say why the visit was missed.", rule="reason")
+    with booking_transaction():
+        course, session = _lock(session, seen_at)
+        if session.status == SessionStatus.MISSED:
+            return MissedOutcome(session, [], "This visit was marked missed before.")
+        _refuse_unless(session, {SessionStatus.BOOKED, SessionStatus.UNRECORDED}, "missed", now)
+        session.missed_reason = reason
+        _set_status(session, SessionStatus.MISSED, now=now, by=by)
+        session.holds.all().delete()
+        replan = replan_missed(course, session, now=now, by=by)
+        settle_course(course, now=now)
+        outbox.sessions_changed(course, [session, *replan.sessions], now=now)
+    return MissedOutcome(session, replan.sessions, _sentence(replan))
 
 
+def _sentence(replan: Replan) -> str:
+    if not replan.sessions:
+        text = "No legal time was found to plan it again, so the course is one visit shorter for now."
+    else:
+        new = replan.sessions[0]
+        when = f"{new.local_date:%B} {new.local_date.day} at {new.local_time:%H:%M}"
+        moved = len(replan.sessions) - 1
+        text = f"Planned again on {when}."
+        if moved:
+            text += f" {moved} other visit{'s' if moved > 1 else ''} moved."
+    if replan.policy == MissedPolicy.STEP_BACK:
+        text += " A clinician should consider stepping back to the earlier schedule."
+    return text
+
+
+@retried
 def undo_attendance(session: Session, *, now: datetime, by: User | None, seen_at: datetime | None = None) -> Session:
-    """Take back the last mark: completed to arrived, arrived to booked, missed to booked where its time is still free."""
-    raise NotImplementedError
+    """Take back the last mark: completed to arrived, arrived or missed to booked.
+
+    A missed one takes up its time again where that is free, and the visit planned in its place is cancelled.
+    """
+    with booking_transaction():
+        course, session = _lock(session, seen_at)
+        if session.status == SessionStatus.COMPLETED:
+            _set_status(session, SessionStatus.ARRIVED, now=now, by=by)
+        elif session.status == SessionStatus.ARRIVED:
+            _set_status(session, SessionStatus.BOOKED, now=now, by=by)
+        elif session.status == SessionStatus.MISSED:
+            _undo_missed(course, session, now=now, by=by)
+        else:
+            raise refuse_session(session, "There is nothing to take back on this visit.", rule="status")
+        settle_course(course, now=now)
+    return session
+
+
+def _undo_missed(course: Course, session: Session, *, now: datetime, by: User | None) -> None:
+    changed = take_back_replan(course, session, now=now, by=by)
+    session.missed_reason = ""
+    session.sequence += 1
+    _set_status(session, SessionStatus.BOOKED, now=now, by=by)
+    outbox.sessions_changed(course, [session, *changed], now=now)
 
 
 def mark_unrecorded(*, now: datetime) -> int:
     """Flag booked sessions that are long over and that nobody recorded; the number of them."""
-    raise NotImplementedError
+    over = Session.objects.filter(status=SessionStatus.BOOKED, end__lt=now - UNRECORDED_AFTER)
+    over = over.exclude(visit_type__place=Place.EXTERNAL)
+    # One filtered update: a visit that a clerk records at the same moment is left as recorded.
+    return over.update(status=SessionStatus.UNRECORDED, status_at=now, status_by=None, changed_at=now)
+
+
+def _lock(session: Session, seen_at: datetime | None) -> tuple[Course, Session]:
+    course = lock_course(session.course_id)
+    return course, lock_session(session.pk, seen_at=seen_at)
+
+
+def _refuse_unless(session: Session, states: set[SessionStatus], mark: str, now: datetime) -> None:
+    status = session.get_status_display().lower()
+    if session.visit_type.place == Place.EXTERNAL:
+        raise refuse_session(session, f"A date elsewhere cannot be marked {mark}.", rule="status")
+    if session.status not in states:
+        raise refuse_session(session, f"This visit cannot be marked {mark}: it is {status}.", rule="status")
+    if session.local_date > now.astimezone(session.site.zone).date():
+        raise refuse_session(session, f"This visit cannot be marked {mark} before its day.", rule="early")
+
+
+def _set_status(session: Session, status: SessionStatus, *, now: datetime, by: User | None) -> None:
+    session.status, session.status_at, session.status_by, session.changed_at = status, now, by, now
+    session.save(update_fields=["status", "status_at", "status_by", "changed_at", "missed_reason", "sequence"])

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import prefetch_related_objects
+
 from clinic.models import Patient, Site, User
-from protocols.models import ProtocolVersion
+from clinic.weekly import validate_weekly_table
+from protocols.models import ProtocolVersion, VisitType
+from protocols.models.protocol import VersionStatus
+from protocols.models.visit import Place
+from scheduling import engine
 from scheduling.engine import CoursePlan
-from scheduling.models import Course
+from scheduling.findings import refusals_of
+from scheduling.locking import booking_transaction, lock_course, lock_patient, lock_resources, retried
+from scheduling.messages import outbox
+from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
+from scheduling.planning import Proposal, cost_parts, propose_course
+from scheduling.refusals import BookingRefused
+from scheduling.seating import insert_sessions
+from scheduling.shapes import periods_of
+from scheduling.snapshots import protocol_of, read_problem
+
+TO_BOOK = (CourseStatus.PLANNING, CourseStatus.INFEASIBLE)
 
 
 def request_course(
@@ -27,21 +46,182 @@ def request_course(
 ) -> Course:
     """Ask for a course, which then waits to be planned; asked twice with one reference, return what exists.
 
+    `anchor_at` is the date we only know of (an operation) of a protocol that is counted from one.
     Raises django's ValidationError with the faults by field.
     """
-    raise NotImplementedError
+    if found := _same_request(site, reference, patient, version):
+        return found
+    course = Course(
+        patient=patient,
+        site=site,
+        version=version,
+        reference=reference,
+        earliest_start=earliest_start,
+        latest_start=latest_start,
+        preferred_time=preferred_time or patient.preferred_time or time(9),
+        availability=availability or None,
+        requested_at=now,
+        requested_by=by,
+    )
+    anchor = _anchor_visit(version)
+    _validate_request(course, anchor, anchor_at, now)
+    try:
+        with booking_transaction():
+            lock_patient(patient.pk)
+            course.save(force_insert=True)
+            if anchor is not None and anchor_at is not None:
+                _insert_anchor(course, anchor_at, now=now, by=by)
+    except IntegrityError:
+        if found := _same_request(site, reference, patient, version):
+            return found
+        raise
+    except BookingRefused as refused:
+        raise ValidationError({"anchor_at": str(refused)}) from None
+    return course
 
 
+def _same_request(site: Site, reference: str, patient: Patient, version: ProtocolVersion) -> Course | None:
+    found = Course.objects.filter(site=site, reference=reference).first() if reference else None
+    if found and (found.patient_id, found.version_id) != (patient.pk, version.pk):
+        raise ValidationError({"reference": "This referral number already belongs to another course."})
+    return found
+
+
+def _validate_request(course: Course, anchor: VisitType | None, anchor_at: datetime | None, now: datetime) -> None:
+    faults: dict[str, str] = {}
+    version, site = course.version, course.site
+    if version.status != VersionStatus.PUBLISHED:
+        faults["version"] = "Only a published version of a protocol can be planned."
+    elif version.protocol.site_id not in {None, site.pk}:
+        faults["version"] = "This protocol belongs to another site."
+    if course.latest_start < course.earliest_start:
+        faults["latest_start"] = "The latest start lies before the earliest."
+    elif course.latest_start < now.astimezone(site.zone).date() and anchor is None:
+        faults["latest_start"] = "The latest start lies in the past."
+    if len(course.reference) > 60:
+        faults["reference"] = "A referral number has at most 60 characters."
+    try:
+        validate_weekly_table(course.availability or {})
+    except ValidationError as error:
+        faults["availability"] = error.messages[0]
+    if anchor is not None and anchor_at is None:
+        faults["anchor_at"] = f"Give the date and time of: {anchor.name}."
+    if anchor is None and anchor_at is not None:
+        faults["anchor_at"] = "This protocol is not counted from a date of its own."
+    if faults:
+        raise ValidationError(faults)
+
+
+def _anchor_visit(version: ProtocolVersion) -> VisitType | None:
+    """The external visit that a protocol is counted from: that of its first track."""
+    first = version.tracks.select_related("visit_type").order_by("position").first()
+    return first.visit_type if first and first.visit_type.place == Place.EXTERNAL else None
+
+
+def _insert_anchor(course: Course, anchor_at: datetime, *, now: datetime, by: User | None) -> None:
+    protocol = protocol_of(course.version, course=course)
+    placed = engine.PlacedSession(protocol.tracks[0].name, 1, anchor_at.replace(second=0, microsecond=0))
+    insert_sessions(course, protocol, [placed], now=now, by=by)
+
+
+@retried
 def book_course(course: Course, *, plan: CoursePlan, now: datetime, by: User | None = None) -> Course:
-    """Book the plan whole, or raise BookingRefused with every problem; asked twice, return what exists."""
-    raise NotImplementedError
+    """Book the plan whole, or raise BookingRefused with every problem; asked twice, return what exists.
+
+    A course that was never saved is saved with its sessions, or not at all.
+    """
+    with booking_transaction():
+        course = _lock_or_insert(course)
+        if course.status not in TO_BOOK:
+            return course
+        sessions = book_plan(course, plan, now=now, by=by)
+        course.status, course.booked_at = CourseStatus.BOOKED, now
+        course.plan_message, course.relaxations = "", []
+        course.save(update_fields=["status", "booked_at", "plan_message", "relaxations"])
+        outbox.course_booked(course, sessions, now=now)
+    return course
+
+
+def _lock_or_insert(course: Course) -> Course:
+    found = Course.objects.filter(uuid=course.uuid).values_list("pk", flat=True).first()
+    if found is None:
+        lock_patient(course.patient_id)
+        # A copy: the caller's course must not look saved when the booking fails.
+        fresh = Course(**{field.attname: getattr(course, field.attname) for field in course._meta.concrete_fields})
+        fresh.save(force_insert=True)
+        found = fresh.pk
+    return lock_course(found)
+
+
+def book_plan(course: Course, plan: CoursePlan, *, now: datetime, by: User | None) -> list[Session]:
+    """Check the plan again under lock and write what of it is new. The course and its patient are locked already."""
+    lock_resources({int(hold.resource) for at in plan.sessions for hold in at.holds})
+    prefetch_related_objects([course.version], "tracks__phases")
+    course.open_periods = periods_of(course.version, (at.key for at in plan.sessions))
+    problem = read_problem(site=course.site, courses=[course], now=now)
+    refusals = refusals_of(problem, plan, site=course.site)
+    if refusals:
+        raise BookingRefused(refusals)
+    posed = problem.course(plan.id)
+    given = {at.key for at in posed.locked}
+    new = [at for at in plan.sessions if at.key not in given]
+    sessions = insert_sessions(course, problem.protocol_of(posed), new, now=now, by=by)
+    course.plan_cost = cost_parts(problem, plan)
+    course.save(update_fields=["open_periods", "plan_cost"])
+    return sessions
 
 
 def plan_and_book(course_id: int, *, now: datetime, time_limit: float = 5.0, by: User | None = None) -> Course:
     """Plan and book, planning once more after a lost race; what cannot be planned is recorded on the course."""
-    raise NotImplementedError
+    for last_try in (False, True):
+        course = Course.objects.select_related("site", "patient", "version").get(pk=course_id)
+        if course.status not in TO_BOOK:
+            return course
+        proposal = propose_course(course, now=now, time_limit=time_limit)
+        if not proposal.is_planned:
+            return _record_infeasible(course_id, proposal)
+        try:
+            return book_course(course, plan=proposal.plan, now=now, by=by)
+        except BookingRefused:
+            if last_try:
+                raise
+    raise AssertionError("unreachable")
 
 
+def _record_infeasible(course_id: int, proposal: Proposal) -> Course:
+    with transaction.atomic():
+        course = lock_course(course_id)
+        if course.status in TO_BOOK:
+            course.status = CourseStatus.INFEASIBLE
+            course.plan_message, course.relaxations = proposal.message, proposal.relaxations
+            course.save(update_fields=["status", "plan_message", "relaxations"])
+    return course
+
+
+@retried
 def stop_course(course: Course, *, reason: str, now: datetime, by: User | None = None) -> Course:
-    """End the course and cancel what is to come."""
-    raise NotImplementedError
+    """End the course and cancel what is to come; asked twice, return it as it is."""
+    with booking_transaction():
+        course = lock_course(course.pk)
+        if course.status in {CourseStatus.STOPPED, CourseStatus.FINISHED}:
+            return course
+        cancelled = cancel_sessions(
+            list(course.sessions.to_come(now=now).select_related("track")), reason=reason, now=now, by=by
+        )
+        course.status, course.ended_at, course.end_reason = CourseStatus.STOPPED, now, reason[:200]
+        course.save(update_fields=["status", "ended_at", "end_reason"])
+        if cancelled:
+            outbox.sessions_changed(course, cancelled, now=now)
+    return course
+
+
+def cancel_sessions(sessions: Sequence[Session], *, reason: str, now: datetime, by: User | None) -> list[Session]:
+    """Cancel booked sessions of a locked course and free their seats."""
+    for session in sessions:
+        session.status, session.cancel_reason = SessionStatus.CANCELLED, reason[:200]
+        session.sequence += 1
+        session.status_at, session.status_by, session.changed_at = now, by, now
+    fields = ["status", "cancel_reason", "sequence", "status_at", "status_by", "changed_at"]
+    Session.objects.bulk_update(sessions, fields)
+    Hold.objects.filter(session__in=sessions).delete()
+    return list(sessions)

@@ -6,14 +6,59 @@ from datetime import datetime
 
 from clinic.models import User
 from protocols.models import DecisionPoint
-from scheduling.models import Course, CourseDecision
+from protocols.models.decision import DecisionMode
+from scheduling.booking import stop_course
+from scheduling.extension import book_beyond
+from scheduling.locking import booking_transaction, lock_course, retried
+from scheduling.models import Course, CourseDecision, CourseStatus
+from scheduling.models.course import DecisionOutcome
+from scheduling.refusals import refuse
+from scheduling.snapshots import number_rows
+
+UNDER_WAY = (CourseStatus.BOOKED, CourseStatus.RUNNING)
 
 
 def decide(course: Course, decision_point: DecisionPoint, *, outcome: str, now: datetime, by: User) -> CourseDecision:
-    """Record the outcome (a DecisionOutcome), then book what lies beyond the point, or stop the course."""
-    raise NotImplementedError
+    """Record the outcome (a DecisionOutcome), then book what lies beyond the point, or stop the course.
+
+    After a step back nothing beyond is booked until somebody decides to go on. Where the rest cannot be booked, the
+    decision stands, the course says why (`plan_message`), and the periodic extension tries again.
+    """
+    decision = _record(course, decision_point, outcome=outcome, now=now, by=by)
+    if outcome == DecisionOutcome.CONTINUE and decision_point.mode == DecisionMode.BLOCKING:
+        book_beyond(course.pk, now=now, by=by)
+    return decision
+
+
+@retried
+def _record(course: Course, point: DecisionPoint, *, outcome: str, now: datetime, by: User) -> CourseDecision:
+    if outcome not in DecisionOutcome.values:
+        raise refuse("Decide to continue, to step back or to stop.", rule="decision")
+    with booking_transaction():
+        course = lock_course(course.pk)
+        if point.version_id != course.version_id:
+            raise refuse("This decision does not belong to the course's protocol.", rule="decision")
+        found = course.decisions.filter(decision_point=point).first()
+        if found and found.outcome == outcome:
+            return found
+        if found and found.outcome != DecisionOutcome.STEP_BACK:
+            raise refuse(f"This was decided before: {found.get_outcome_display().lower()}.", rule="decision")
+        if course.status not in UNDER_WAY:
+            raise refuse(f"The course is {course.get_status_display().lower()}.", rule="status")
+        decision = found or CourseDecision(course=course, decision_point=point)
+        decision.outcome, decision.decided_at, decision.decided_by = outcome, now, by
+        decision.save()
+        if outcome == DecisionOutcome.STOP:
+            stop_course(course, reason="Stopped at a decision point", now=now, by=by)
+    return decision
 
 
 def due_decisions(course: Course, *, now: datetime) -> list[DecisionPoint]:
-    """Points that are reached and not decided."""
-    raise NotImplementedError
+    """Points whose session has begun and that nobody has decided."""
+    if course.status not in UNDER_WAY:
+        return []
+    decided = set(course.decisions.values_list("decision_point_id", flat=True))
+    numbered = number_rows(course.sessions.select_related("track").order_by("pk"))
+    points = DecisionPoint.objects.filter(version=course.version_id).exclude(pk__in=decided).select_related("track")
+    reached = (numbered.get((point.track.name, point.after_number)) for point in points)
+    return [point for point, row in zip(points, reached, strict=True) if row is not None and row.start <= now]

@@ -5,9 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 
 from clinic.models import User
-from scheduling.models import Session
+from protocols.models.visit import Place
+from scheduling import engine
+from scheduling.booking import cancel_sessions
+from scheduling.findings import explain
+from scheduling.locking import booking_transaction, lock_course, lock_kinds, lock_session, retried
+from scheduling.messages import outbox
+from scheduling.models import Course, Hold, Session, SessionStatus
+from scheduling.planning import alone, legal_starts_of
+from scheduling.posing import let_go, with_course
+from scheduling.refusals import BookingRefused, Refusal
+from scheduling.seating import claiming, free_seats, hold_rows, label, refuse_session, set_times
+from scheduling.settling import settle_course
+from scheduling.snapshots import read_problem
 
 
+@retried
 def move_session(
     session: Session,
     *,
@@ -22,11 +35,117 @@ def move_session(
     The caller checks the permission to override. `seen_at` is the session's `changed_at` as the clerk saw it: where
     somebody has changed it since, the move is refused. The old seats are kept until the new ones are held.
     """
-    raise NotImplementedError
+    with booking_transaction():
+        course = lock_course(session.course_id)
+        session = lock_session(session.pk, seen_at=seen_at)
+        _refuse_unmovable(session, start, now)
+        if start == session.start:
+            return session
+        problem = read_locked_problem(course, session, now=now)
+        visit = problem.protocol_of(problem.courses[0]).visit_of(session.track.name, session.number)
+        old = list(session.holds.all())
+        if override_reason or session.visit_type.place == Place.EXTERNAL:
+            set_times(session, start, site=course.site, minutes=visit.minutes)
+            seats = free_seats(session, visit.holds, prefer=old)
+        else:
+            seats = list(_legal_placement(problem, session, start, old, visit).holds)
+            set_times(session, start, site=course.site, minutes=visit.minutes)
+        _write_move(session, hold_rows(session, visit.holds, seats), override_reason, now=now)
+        outbox.sessions_changed(course, [session], now=now)
+    return session
 
 
+def read_locked_problem(course: Course, session: Session, *, now: datetime) -> engine.Problem:
+    """The course's problem, once every resource that the session could use is locked."""
+    kinds = session.visit_type.stages.values_list("needs__kind", flat=True)
+    lock_kinds(course.site_id, {kind for kind in kinds if kind})
+    return read_problem(site=course.site, courses=[course], now=now)
+
+
+def _refuse_unmovable(session: Session, start: datetime, now: datetime) -> None:
+    if session.status != SessionStatus.BOOKED:
+        raise refuse_session(
+            session, f"This visit cannot be moved: it is {session.get_status_display().lower()}.", rule="status"
+        )
+    if start <= now:
+        raise refuse_session(session, "A visit cannot be moved into the past.", rule="past")
+
+
+def _legal_placement(
+    problem: engine.Problem, session: Session, start: datetime, old: list[Hold], visit: engine.Visit
+) -> engine.PlacedSession:
+    key = (session.track.name, session.number)
+    day = start.astimezone(session.site.zone).date()
+    course_id = problem.courses[0].id
+    for offer in legal_starts_of(problem, course_id, key, day, day):
+        if offer.start == start:
+            return offer
+    raise BookingRefused(_reasons_against(problem, session, start, old, visit))
+
+
+def _reasons_against(
+    problem: engine.Problem, session: Session, start: datetime, old: list[Hold], visit: engine.Visit
+) -> list[Refusal]:
+    """Every rule that a session at this start would break, with the seats it would have to take."""
+    key = (session.track.name, session.number)
+    was = session.start
+    refusals: list[Refusal] = []
+    set_times(session, start, site=session.site, minutes=visit.minutes)
+    try:
+        seats = free_seats(session, visit.holds, prefer=old)
+    except BookingRefused as refused:
+        refusals += refused.refusals
+        seats = [engine.PlacedHold(n.kind, str(h.resource_id), h.seat) for n, h in zip(visit.holds, old, strict=False)]
+    set_times(session, was, site=session.site, minutes=visit.minutes)
+    free = let_go(problem.courses[0], {key})
+    placed = engine.PlacedSession(*key, start, tuple(seats))
+    plan = engine.CoursePlan(free.id, engine.PLANNED, (*free.locked, placed))
+    posed = with_course(problem, free)
+    found = explain(engine.check(posed, alone(plan)), posed, site=session.site)
+    if refusals:
+        found = [refusal for refusal in found if refusal.rule != "seat"]
+    return [*found, *refusals] or [
+        Refusal("This time is not offered for the visit.", session=label(session), rule="start")
+    ]
+
+
+def _write_move(session: Session, holds: list[Hold], override_reason: str, *, now: datetime) -> None:
+    session.sequence += 1
+    session.override_reason, session.changed_at = override_reason[:200], now
+    with claiming([session], holds):
+        # One transaction: nobody else sees the old seats free before the new ones are held.
+        session.holds.all().delete()
+        session.save(
+            update_fields=[
+                "start",
+                "end",
+                "local_date",
+                "local_time",
+                "timezone",
+                "sequence",
+                "override_reason",
+                "changed_at",
+            ]
+        )
+        Hold.objects.bulk_create(holds)
+
+
+@retried
 def cancel_session(
     session: Session, *, reason: str, now: datetime, by: User | None = None, seen_at: datetime | None = None
 ) -> Session:
-    """Give up the session's number for good; the rest of the course stays as it is."""
-    raise NotImplementedError
+    """Give up the session's number for good; the rest of the course stays as it is. Asked twice, return it."""
+    with booking_transaction():
+        course = lock_course(session.course_id)
+        session = lock_session(session.pk, seen_at=None)
+        if session.status == SessionStatus.CANCELLED:
+            return session
+        session = lock_session(session.pk, seen_at=seen_at)
+        if session.status != SessionStatus.BOOKED:
+            raise refuse_session(
+                session, f"This visit cannot be cancelled: it is {session.get_status_display().lower()}.", rule="status"
+            )
+        cancel_sessions([session], reason=reason, now=now, by=by)
+        settle_course(course, now=now)
+        outbox.sessions_changed(course, [session], now=now)
+    return session

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from clinic.models import Site
 from protocols.models import VisitType
+from scheduling import engine
 from scheduling.engine import CoursePlan, PlacedSession, Problem, Result
 from scheduling.models import Course, Session
+from scheduling.posing import Key, let_go, with_course
+from scheduling.snapshots import read_problem
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,17 @@ class Proposal:
     @property
     def message(self) -> str:
         """Why nothing fits, in one sentence; empty for a planned course."""
-        raise NotImplementedError
+        return self.plan.message
 
     @property
     def relaxations(self) -> list[dict[str, Any]]:
         """As in the planning format: each, made alone, lets the course be planned."""
-        raise NotImplementedError
+        found: list[dict[str, Any]] = engine.write_result(self.result)["courses"][0].get("relaxations", [])
+        return found
 
     @property
     def cost_parts(self) -> dict[str, int]:
-        raise NotImplementedError
+        return cost_parts(self.problem, self.plan)
 
 
 def propose_course(course: Course, *, now: datetime, time_limit: float = 5.0) -> Proposal:
@@ -48,16 +52,41 @@ def propose_course(course: Course, *, now: datetime, time_limit: float = 5.0) ->
 
 def propose_courses(courses: Sequence[Course], *, now: datetime, time_limit: float = 5.0) -> list[Proposal]:
     """Plan courses of one site together."""
-    raise NotImplementedError
+    problem = read_problem(site=courses[0].site, courses=courses, now=now)
+    result = engine.plan(problem, time_limit=time_limit)
+    plans = {plan.id: plan for plan in result.courses}
+    return [Proposal(course, problem, alone(plans[str(course.uuid)]), plans[str(course.uuid)]) for course in courses]
+
+
+def alone(plan: CoursePlan) -> Result:
+    """The result that answers one course only."""
+    return Result(courses=(plan,), cost=plan.cost or 0)
+
+
+def cost_parts(problem: Problem, plan: CoursePlan) -> dict[str, int]:
+    """The cost of one course's plan by part, in points."""
+    one = replace(problem, courses=(problem.course(plan.id),))
+    return asdict(engine.cost(one, alone(plan)))
 
 
 def legal_times(session: Session, *, now: datetime, first_on: date, last_on: date) -> list[PlacedSession]:
     """The only times offered for a move: starts at which every rule of the course is kept, all else staying."""
-    raise NotImplementedError
+    course = Course.objects.select_related("site", "version").get(pk=session.course_id)
+    problem = read_problem(site=course.site, courses=[course], now=now)
+    return legal_starts_of(problem, str(course.uuid), (session.track.name, session.number), first_on, last_on)
+
+
+def legal_starts_of(problem: Problem, course_id: str, key: Key, first_on: date, last_on: date) -> list[PlacedSession]:
+    """Where one session of the posed course may lie while all others stay, each start with the seats it would take."""
+    free = with_course(problem, let_go(problem.course(course_id), {key}))
+    offers = engine.legal_starts(free, course_id, *key, from_date=first_on, to_date=last_on)
+    return [PlacedSession(*key, offer.start, offer.holds) for offer in offers]
 
 
 def find_openings(
     *, site: Site, visit_type: VisitType, first_on: date, last_on: date, now: datetime
 ) -> list[PlacedSession]:
     """Legal starts of one visit of a type for any patient."""
-    raise NotImplementedError
+    problem = read_opening_problem(site=site, visit_type=visit_type, now=now, last_on=last_on)
+    offers = engine.openings(problem, problem.courses[0].protocol, first_on, last_on)
+    return [PlacedSession("visit", 1, offer.start, offer.holds) for offer in offers]

@@ -1,0 +1,85 @@
+"""A posed course changed for one question: a session let go, a miss closed up, windows shifted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+
+from scheduling.engine import Course, PlacedSession, Problem
+
+Key = tuple[str, int]
+
+
+def with_course(problem: Problem, course: Course) -> Problem:
+    """The problem with this course in the place of the one of its id."""
+    return replace(problem, courses=tuple(course if c.id == course.id else c for c in problem.courses))
+
+
+def let_go(course: Course, keys: Collection[Key]) -> Course:
+    """The course with these sessions free to be placed."""
+    return replace(
+        course,
+        locked=tuple(at for at in course.locked if at.key not in keys),
+        current=tuple(at for at in course.current if at.key not in keys),
+    )
+
+
+def close_up(course: Course, track: str, number: int) -> Course:
+    """Every later session of the track takes the number before its own, so that the last number is free.
+
+    Nobody's time changes: what was missed is planned again at the end.
+    """
+
+    def moved_up(sessions: Iterable[PlacedSession]) -> tuple[PlacedSession, ...]:
+        kept = (at for at in sessions if at.key != (track, number))
+        return tuple(
+            replace(at, number=at.number - 1) if at.track == track and at.number > number else at for at in kept
+        )
+
+    return replace(course, locked=moved_up(course.locked), current=moved_up(course.current))
+
+
+def unlock(course: Course, keys: Collection[Key]) -> Course:
+    """The course with these locked sessions `current`: they may move, at a cost."""
+    loose = tuple(at for at in course.locked if at.key in keys)
+    kept = tuple(at for at in course.locked if at.key not in keys)
+    return replace(course, locked=kept, current=course.current + loose)
+
+
+def begins_on(problem: Problem, course: Course) -> date | None:
+    """The local date of session 1 of the first track, where that is given."""
+    first = (problem.protocol_of(course).tracks[0].name, 1)
+    return next((local_date(problem, at) for at in (*course.locked, *course.current) if at.key == first), None)
+
+
+def local_date(problem: Problem, at: PlacedSession) -> date:
+    return at.start.astimezone(problem.site.zone).date()
+
+
+def window(problem: Problem, course: Course, key: Key) -> tuple[date, date] | None:
+    """First and last local date of a session's window, not shifted; None while the course has no start."""
+    begun = begins_on(problem, course)
+    if begun is None:
+        return None
+    track = problem.protocol_of(course).by_name[key[0]]
+    slot = track.slots[key[1] - 1]
+    first = begun + timedelta(days=track.first_day + slot.offset)
+    return first, first + timedelta(days=slot.days - 1)
+
+
+def shift_into_windows(problem: Problem, course: Course, sessions: Iterable[PlacedSession]) -> int:
+    """The fewest days by which windows must lie later for none of the sessions to lie beyond its own."""
+    least = course.shift_days or 0
+    for at in sessions:
+        found = window(problem, course, at.key)
+        if found is not None:
+            least = max(least, (local_date(problem, at) - found[1]).days)
+    return least
+
+
+def shift_after(problem: Problem, course: Course, key: Key, day: date) -> int:
+    """The days by which windows must lie later for the whole window of a session to lie after a date."""
+    found = window(problem, course, key)
+    least = course.shift_days or 0
+    return least if found is None else max(least, (day - found[0]).days + 1)
