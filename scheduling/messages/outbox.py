@@ -152,9 +152,8 @@ class Ledger:
         Notice.objects.bulk_update(self.changed, ["due_at", "key", "sequence"])
         Notice.objects.bulk_create(self.new, ignore_conflicts=True)
         if self.on_paper:
-            record_told(
-                [Told(session.pk, session.start, not session.is_live) for session in self.on_paper], at=self.now
-            )
+            told = [Told(session.pk, session.start, not session.is_live) for session in self.on_paper]
+            record_told(told, at=self.now, in_person=True)
 
 
 def read_ledger(course: Course, *, now: datetime) -> Ledger:

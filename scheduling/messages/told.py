@@ -68,27 +68,34 @@ def is_news(session: Session, *, now: datetime) -> bool:
     return is_called_off(session, now=now) or (is_ahead(session, now=now) and not is_told(session))
 
 
-def record_told(told: Sequence[Told], *, at: datetime) -> None:
-    """Write down what a message said that was composed `at`; a message composed later has the last word."""
-    sessions = [fact.session_id for fact in told]
-    rows = Announcement.objects.select_for_update().filter(session__in=sessions).order_by("session_id")
-    known = {row.session_id: row for row in rows}
-    fresh = [
-        state_told(Announcement(session_id=fact.session_id), fact, at) for fact in told if fact.session_id not in known
-    ]
-    later = [
-        state_told(known[fact.session_id], fact, at)
-        for fact in told
-        if fact.session_id in known and known[fact.session_id].told_at <= at
-    ]
+def record_told(told: Sequence[Told], *, at: datetime, in_person: bool = False) -> None:
+    """Write down what a message said that was composed `at`; the one composed last has the last word.
+
+    A list does not speak for invites: what stands in the patient's calendar is what the last invite said, unless
+    staff told them `in_person`.
+    """
+    rows = Announcement.objects.select_for_update().filter(session__in=[fact.session_id for fact in told])
+    known = {row.session_id: row for row in rows.order_by("session_id")}
+    fresh = [Announcement(session_id=fact.session_id) for fact in told if fact.session_id not in known]
+    known |= {row.session_id: row for row in fresh}
+    later = []
+    for fact in told:
+        row = known[fact.session_id]
+        if in_person or is_later(fact, row, at):
+            state_told(row, fact, at)
+            later.append(row)
     Announcement.objects.bulk_create(fresh, ignore_conflicts=True)
-    Announcement.objects.bulk_update(
-        later, ["told_start", "told_cancelled", "invited_to", "invited_sequence", "told_at"]
-    )
+    fields = ["told_start", "told_cancelled", "invited_to", "invited_sequence", "told_at"]
+    Announcement.objects.bulk_update([row for row in later if row.pk and row not in fresh], fields)
 
 
-def state_told(row: Announcement, fact: Told, at: datetime) -> Announcement:
+def is_later(fact: Told, row: Announcement, at: datetime) -> bool:
+    if fact.invited_to:
+        return row.invited_sequence is None or row.invited_sequence <= (fact.sequence or 0)
+    return not row.invited_to and (row.told_at is None or row.told_at <= at)
+
+
+def state_told(row: Announcement, fact: Told, at: datetime) -> None:
     row.told_start, row.told_cancelled, row.told_at = fact.start, fact.cancelled, at
     if fact.invited_to:
         row.invited_to, row.invited_sequence = fact.invited_to, fact.sequence
-    return row

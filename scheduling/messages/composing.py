@@ -1,0 +1,243 @@
+"""What a notice says, decided when it is sent: from what is true now and what the patient was last told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from clinic.models import Patient
+from protocols.models import Instruction
+from scheduling.messages.letters import LANGUAGE, Letter, write_calendar_letter, write_list_letter
+from scheduling.messages.reminders import moment
+from scheduling.messages.sender import one_line
+from scheduling.messages.told import announcement_of, is_ahead, is_called_off, is_invited, is_news_by_list, is_told
+from scheduling.messages.wording import (
+    driver_texts,
+    event_title,
+    fasting_texts,
+    other_texts,
+    short_text,
+    stay_text,
+)
+from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
+
+NEXT_LOOK = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class NotNeeded:
+    reason: str
+
+
+@dataclass(frozen=True)
+class Later:
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class ByPhone:
+    """The patient cannot be reached by mail, or not any more."""
+
+
+Composed = Letter | NotNeeded | Later | ByPhone
+
+
+def compose(notice: Notice, *, now: datetime) -> Composed:
+    """Decide anew whether the notice is still wanted, and say it."""
+    if notice.useful_until is not None and notice.useful_until <= now:
+        return NotNeeded("skipped: late")
+    with translation.override(LANGUAGE):
+        return COMPOSERS[NoticeKind(notice.kind)](notice, now)
+
+
+def compose_calendar(notice: Notice, now: datetime) -> Composed:
+    """Invite, update or cancellation of one session."""
+    session = read_session(notice)
+    if not session.is_live:
+        return compose_cancellation(notice, session, now)
+    if not is_ahead(session, now=now):
+        return NotNeeded("skipped: late")
+    recipient = reachable_address(session.patient)
+    if not recipient:
+        return ByPhone()
+    told = announcement_of(session)
+    known = told is not None and told.invited_to == recipient and is_told(session)
+    if known and told is not None and told.invited_sequence is not None and not notice.uncertain:
+        return NotNeeded("skipped: nothing has changed")
+    letter = write_calendar_letter(
+        session, "REQUEST", recipient, now, is_update=is_invited(session) or (told is not None and not is_told(session))
+    )
+    former = told.invited_to if told is not None and told.invited_to != recipient else ""
+    return replace(letter, withdraws_from=former)
+
+
+def compose_cancellation(notice: Notice, session: Session, now: datetime) -> Composed:
+    """Only for those who may have the event in their calendar; others are told by a list of changes."""
+    told = announcement_of(session)
+    recipient = told.invited_to if told is not None else ""
+    if notice.uncertain:
+        recipient = recipient or notice.recipient
+    if not recipient:
+        return NotNeeded("skipped: cancelled before it was in the calendar")
+    if told is not None and told.told_cancelled and not notice.uncertain:
+        return NotNeeded("skipped: nothing has changed")
+    if not is_called_off(session, now=now) and session.start <= now:
+        return NotNeeded("skipped: late")
+    if is_refused(session.patient, recipient):
+        return ByPhone()
+    return write_calendar_letter(session, "CANCEL", recipient, now)
+
+
+def compose_withdrawal(notice: Notice, now: datetime) -> Composed:
+    """The event leaves the calendar of an address that is not the patient's any more (RFC 5546 3.2.5)."""
+    session = read_session(notice)
+    if is_refused(session.patient, notice.recipient):
+        return NotNeeded("skipped: the address refuses mail")
+    letter = write_calendar_letter(session, "CANCEL", notice.recipient, now, sequence=notice.sequence)
+    return replace(letter, told=())
+
+
+def compose_summary(notice: Notice, now: datetime) -> Composed:
+    """All appointments to come, in one list."""
+    sessions = read_sessions(notice)
+    listed = [session for session in sessions if is_ahead(session, now=now)]
+    if not listed and not notice.uncertain:
+        return NotNeeded("skipped: no appointment to tell of")
+    subject = _("Your appointments at %(clinic)s")
+    return compose_list(notice, sessions, listed, now, template="summary", subject=subject)
+
+
+def compose_changes(notice: Notice, now: datetime) -> Composed:
+    """What changed for those who know of it, in one list; it waits for a summary that is still to go out."""
+    summaries = Notice.objects.filter(course=notice.course_id, kind=NoticeKind.COURSE_SUMMARY)
+    unsent = summaries.filter(channel=NoticeChannel.EMAIL, status__in=[NoticeStatus.DUE, NoticeStatus.SENDING]).first()
+    if unsent is not None:
+        return Later(max(unsent.due_at, now) + NEXT_LOOK)
+    sessions = read_sessions(notice)
+    site = notice.course.site
+    listed = [session for session in sessions if is_news_by_list(session, site=site, now=now)]
+    if not listed and not notice.uncertain:
+        return NotNeeded("skipped: nothing has changed")
+    subject = _("Changed appointments at %(clinic)s")
+    return compose_list(notice, sessions, listed, now, template="changes", subject=subject)
+
+
+def compose_list(
+    notice: Notice,
+    sessions: Sequence[Session],
+    listed: Sequence[Session],
+    now: datetime,
+    *,
+    template: str,
+    subject: str,
+) -> Composed:
+    """Where an earlier attempt may have said something else that no row recorded, say all that holds now."""
+    patient, site = notice.patient, notice.course.site
+    recipient = reachable_address(patient)
+    if not recipient:
+        return ByPhone()
+    subject = subject % {"clinic": one_line(site.public_name)}
+    letter = write_list_letter(listed, patient, site, recipient, template=template, subject=subject)
+    if notice.uncertain and letter.content_hash != notice.content_hash:
+        listed = [session for session in sessions if session.start > now and session.visit_type.is_announced]
+        letter = write_list_letter(
+            listed, patient, site, recipient, template="changes", subject=subject, everything=True
+        )
+    return letter if listed else NotNeeded("skipped: no appointment to tell of")
+
+
+def compose_reminder(notice: Notice, now: datetime) -> Composed:
+    session = read_session(notice)
+    if not is_ahead(session, now=now) or session.sequence != notice.sequence:
+        return NotNeeded("skipped: the appointment has changed")
+    recipient = reachable_address(session.patient)
+    if not recipient:
+        return ByPhone()
+    instructions = list(session.visit_type.instructions.all())
+    lines = [*fasting_texts(session, instructions), *driver_texts(session), *other_texts(instructions)]
+    title = event_title(session, session.site)
+    subject = _("Reminder: %(title)s, %(when)s") % {"title": title, "when": short_text(session)}
+    stay = stay_text(session) if session.visit_type.sedating else ""
+    letter = write_list_letter(
+        [session], session.patient, session.site, recipient,
+        template="reminder", subject=subject, stay=stay, lines=lines,
+    )  # fmt: skip
+    return replace(letter, told=())
+
+
+def compose_digest(notice: Notice, now: datetime) -> Composed:
+    """The appointments of one ISO week, which ends when the digest is of no more use."""
+    recipient = reachable_address(notice.patient)
+    listed = week_ahead(notice, now=now)
+    if not listed:
+        return NotNeeded("skipped: no appointment to tell of")
+    if not recipient:
+        return ByPhone()
+    site = notice.course.site
+    instructions = read_instructions(session for session in listed if session.visit_type.sedating)
+    notes = {
+        session.pk: [*fasting_texts(session, instructions.get(session.visit_type_id, [])), *driver_texts(session)]
+        for session in listed
+    }
+    subject = _("Your week at %(clinic)s") % {"clinic": one_line(site.public_name)}
+    letter = write_list_letter(listed, notice.patient, site, recipient, template="digest", subject=subject, notes=notes)
+    return replace(letter, told=())
+
+
+def week_ahead(notice: Notice, *, now: datetime) -> list[Session]:
+    """What is to come in the week the digest is of, counted on the patient's calendar."""
+    if notice.useful_until is None:
+        return []
+    zone = notice.patient.zone
+    monday = notice.useful_until.astimezone(zone).date() - timedelta(days=7)
+    first = moment(monday, time(0), zone)
+    return [
+        session
+        for session in read_sessions(notice)
+        if is_ahead(session, now=now) and first <= session.start < notice.useful_until
+    ]
+
+
+COMPOSERS: dict[NoticeKind, Callable[[Notice, datetime], Composed]] = {
+    NoticeKind.CALENDAR: compose_calendar,
+    NoticeKind.WITHDRAWAL: compose_withdrawal,
+    NoticeKind.COURSE_SUMMARY: compose_summary,
+    NoticeKind.CHANGES: compose_changes,
+    NoticeKind.REMINDER: compose_reminder,
+    NoticeKind.DRIVER_REMINDER: compose_reminder,
+    NoticeKind.DIGEST: compose_digest,
+}
+
+
+def read_session(notice: Notice) -> Session:
+    """As it stands now, not when the notice was claimed."""
+    related = ("visit_type", "announcement", "site", "patient__home_site")
+    return Session.objects.select_related(*related).get(notices=notice)
+
+
+def read_sessions(notice: Notice) -> list[Session]:
+    sessions = Session.objects.filter(course=notice.course_id).select_related("visit_type", "announcement")
+    return list(sessions.order_by("start", "pk"))
+
+
+def read_instructions(sessions: Iterable[Session]) -> dict[int, list[Instruction]]:
+    found: dict[int, list[Instruction]] = {}
+    kinds = {session.visit_type_id for session in sessions}
+    for instruction in Instruction.objects.filter(visit_type__in=kinds).order_by("pk"):
+        found.setdefault(instruction.visit_type_id, []).append(instruction)
+    return found
+
+
+def reachable_address(patient: Patient) -> str:
+    """Empty where the patient wants no mail, or their address has refused it for good."""
+    if not patient.gets_email or is_refused(patient, patient.email):
+        return ""
+    return patient.email
+
+
+def is_refused(patient: Patient, address: str) -> bool:
+    return Notice.objects.filter(patient=patient, status=NoticeStatus.FAILED, recipient=address).exists()

@@ -1,0 +1,163 @@
+"""A message ready to be sent: the words, the calendar event, and what the patient knows once it is out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from clinic.models import Patient, Site
+from protocols.models.visit import Place
+from scheduling.messages.ics import EventText, Method, write_event
+from scheduling.messages.sender import one_line, sender_address
+from scheduling.messages.told import Told
+from scheduling.messages.wording import Appointment, describe, event_title, place_text, short_text, time_text
+from scheduling.models import Session
+
+# Words and dates must be in one language, and the only catalogue so far is this one.
+LANGUAGE = "en"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message ready to be sent, and what the patient knows once it is."""
+
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    facts: str  # what it states, to tell one content from another
+    told: tuple[Told, ...] = ()
+    event: bytes = b""
+    method: Method | None = None
+    withdraws_from: str = ""  # a former address that still shows the event
+
+    @property
+    def content_hash(self) -> str:
+        return hashlib.sha256(f"{self.recipient}|{self.subject}|{self.facts}".encode()).hexdigest()
+
+
+def write_calendar_letter(
+    session: Session,
+    method: Method,
+    recipient: str,
+    now: datetime,
+    *,
+    sequence: int | None = None,
+    is_update: bool = False,
+) -> Letter:
+    site, patient = session.site, session.patient
+    sequence = session.sequence if sequence is None else sequence
+    title = event_title(session, site)
+    facts = f"{method} {session.uid} {sequence} {session.start.isoformat()}"
+    event = write_event(
+        method=method,
+        uid=str(session.uid),
+        sequence=sequence,
+        start=session.start,
+        end=session.end,
+        text=EventText(title=title, place=place_text(session, site), description=event_description(session)),
+        organizer=(sender_address(site), site.public_name),
+        attendee=recipient,
+        changed_at=session.changed_at,
+        now=now,
+    )
+    prefix = _("Cancelled: ") if method == "CANCEL" else _("New time: ") if is_update else ""
+    item = describe(session, patient=patient, site=site)
+    if method == "CANCEL":
+        item = replace(item, is_cancelled=True)
+    cancelled = method == "CANCEL"
+    return replace(
+        render_letter(
+            [item],
+            patient=patient,
+            site=site,
+            recipient=recipient,
+            template="cancel" if cancelled else "invite",
+            subject=f"{prefix}{title}, {short_text(session)}",
+            facts=facts,
+            has_clinic=not cancelled and session.visit_type.place == Place.CLINIC,
+            is_update=is_update,
+        ),
+        told=(Told(session.pk, session.start, cancelled, recipient, sequence),),
+        event=event,
+        method=method,
+    )
+
+
+def event_description(session: Session) -> str:
+    """The zone in words, as the event itself carries UTC."""
+    site = session.site
+    return "\n".join([time_text(session.local_start), one_line(site.public_name), site.phone]).strip()
+
+
+def write_list_letter(
+    sessions: Sequence[Session],
+    patient: Patient,
+    site: Site,
+    recipient: str,
+    *,
+    template: str,
+    subject: str,
+    notes: Mapping[int, Sequence[str]] | None = None,
+    **context: Any,
+) -> Letter:
+    items = [
+        describe(session, patient=patient, site=site, notes=(notes or {}).get(session.pk, ())) for session in sessions
+    ]
+    facts = "|".join(f"{session.uid} {session.start.isoformat()} {session.is_live}" for session in sessions)
+    letter = render_letter(
+        items,
+        patient=patient,
+        site=site,
+        recipient=recipient,
+        template=template,
+        subject=subject,
+        facts=facts,
+        has_clinic=any(session.is_live and session.visit_type.place == Place.CLINIC for session in sessions),
+        **context,
+    )
+    return replace(letter, told=tuple(Told(session.pk, session.start, not session.is_live) for session in sessions))
+
+
+def render_letter(
+    items: list[Appointment],
+    *,
+    patient: Patient,
+    site: Site,
+    recipient: str,
+    template: str,
+    subject: str,
+    facts: str,
+    **context: Any,
+) -> Letter:
+    context |= {
+        "items": items,
+        "item": items[0] if items else None,
+        "patient": patient,
+        "site": site,
+        "address": one_line(", ".join(site.address.splitlines())),
+        "subject": subject,
+        "language": LANGUAGE,
+    }
+    return Letter(
+        recipient=recipient,
+        subject=one_line(subject),
+        text=tidy(render_to_string(f"messages/{template}.txt", context)),
+        html=render_to_string(f"messages/{template}.html", context),
+        facts=facts,
+    )
+
+
+def tidy(text: str) -> str:
+    """Templates leave empty lines behind; a letter has one between paragraphs."""
+    lines: list[str] = []
+    for line in (line.rstrip() for line in text.strip().splitlines()):
+        if line or lines[-1]:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
