@@ -8,9 +8,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 
-from clinic.models import User
+from clinic.models import Site, User
+from scheduling.desk.navigation import build_navigation
+from scheduling.desk.today import describe_today
+from scheduling.models import Course
 
 
 class DeskSite(admin.AdminSite):
@@ -37,7 +42,19 @@ class DeskSite(admin.AdminSite):
 
         return update_wrapper(with_site_clock, view)
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
+        if context["has_permission"]:
+            may_start = Course in self._registry and request.user.has_perm("scheduling.add_course")
+            context["desk_navigation"] = build_navigation(self, request)
+            context["desk_new_course_url"] = reverse("admin:scheduling_course_add") if may_start else ""
+        return context
 
-def first_site(request: HttpRequest) -> Any:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        today = describe_today(request) if request.user.has_perm("scheduling.view_session") else {}
+        return super().index(request, {**today, **(extra_context or {})})
+
+
+def first_site(request: HttpRequest) -> Site | None:
     user = request.user
     return user.visible_sites().first() if isinstance(user, User) else None

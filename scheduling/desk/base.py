@@ -10,6 +10,8 @@ from django.db import models
 from django.forms import ModelChoiceField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from clinic.models import Site, User
 
@@ -17,6 +19,11 @@ from clinic.models import Site, User
 def staff_of(request: HttpRequest) -> User:
     """The signed-in account; the admin site lets nobody else through."""
     return cast("User", request.user)
+
+
+def badge(state: str, text: str) -> SafeString:
+    """A state as a word on its color."""
+    return format_html('<span class="badge {}">{}</span>', state, text)
 
 
 class SiteScopedAdmin(admin.ModelAdmin):

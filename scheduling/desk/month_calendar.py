@@ -40,9 +40,7 @@ class Month:
     weeks: tuple[tuple[Day, ...], ...]
 
 
-def lay_out_months(
-    chips: Iterable[Chip], *, today: date, closed: Mapping[date, str] | None = None
-) -> list[Month]:
+def lay_out_months(chips: Iterable[Chip], *, today: date, closed: Mapping[date, str] | None = None) -> list[Month]:
     """The months from the first chip to the last, every one between included."""
     by_day: dict[date, list[Chip]] = defaultdict(list)
     for chip in chips:
@@ -55,9 +53,7 @@ def lay_out_months(
     return [_lay_out_month(month, by_day, today, closed or {}) for month in starts]
 
 
-def _lay_out_month(
-    month: date, by_day: Mapping[date, list[Chip]], today: date, closed: Mapping[date, str]
-) -> Month:
+def _lay_out_month(month: date, by_day: Mapping[date, list[Chip]], today: date, closed: Mapping[date, str]) -> Month:
     weeks = calendar.Calendar(firstweekday=0).monthdatescalendar(month.year, month.month)
     return Month(month, tuple(tuple(_lay_out_day(on, month, by_day, today, closed) for on in week) for week in weeks))
 

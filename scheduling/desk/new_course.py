@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -21,9 +20,12 @@ from django.utils import timezone
 from clinic.models import Patient, User
 from clinic.weekly import WEEKDAYS
 from scheduling.booking import book_course, request_course
+from scheduling.desk.acting import find_row
 from scheduling.desk.base import staff_of
+from scheduling.desk.course_acts import page_of
+from scheduling.desk.course_page import WAITING
 from scheduling.desk.find_patients import find_patients
-from scheduling.desk.new_course_form import NewCourseForm
+from scheduling.desk.new_course_form import WISHES, NewCourseForm
 from scheduling.desk.plan_token import StalePlan, read_plan, sign_plan
 from scheduling.desk.proposal_page import describe_proposal
 from scheduling.desk.wording import describe_relaxations
@@ -37,20 +39,20 @@ OWN_FIELDS = {"csrfmiddlewaretoken", "step", "plan", "try"}
 REPLANNED = "Since you looked, the calendar has changed. This is the plan as it would be now."
 
 
-def show_new_course(request: HttpRequest, admin_site: AdminSite) -> HttpResponse:
-    user = staff_of(request)
-    patients = Patient.objects.at_sites(user.visible_sites())
-    if "patient" not in request.GET:
+def show_new_course(request: HttpRequest, admin_site: AdminSite, *, waiting: Course | None = None) -> HttpResponse:
+    """The three steps; with a course that waits to be planned, its wishes are the start and its row is booked."""
+    user, now = staff_of(request), timezone.now()
+    patients = Patient.objects.at_sites(user.visible_sites()).select_related("home_site")
+    if waiting is None and "patient" not in request.GET:
         return _choose_patient(request, admin_site, patients)
-    wanted = request.GET["patient"]
-    patient = get_object_or_404(patients.select_related("home_site"), pk=wanted if wanted.isdecimal() else 0)
-    now = timezone.now()
+    if waiting is not None and waiting.status not in WAITING:
+        messages.info(request, "This course is booked already.")
+        return HttpResponseRedirect(page_of(waiting))
+    patient = waiting.patient if waiting else find_row(patients, request.GET["patient"])
     today = now.astimezone(patient.home_site.zone).date()
     data = with_trial(request.POST) if request.method == "POST" else None
-    form = NewCourseForm(data, patient=patient, sites=user.visible_sites(), today=today)
+    form = NewCourseForm(data, patient=patient, sites=user.visible_sites(), today=today, waiting=waiting)
     if data is None or data.get("step") == "edit" or not form.is_valid():
-        if data is not None and data.get("step") == "edit":
-            form = NewCourseForm(data, patient=patient, sites=user.visible_sites(), today=today)
         return _render(request, admin_site, "form", patient, form=form)
     timezone.activate(form.cleaned_data["site"].zone)
     if data.get("step") == "book":
@@ -68,7 +70,7 @@ def _choose_patient(request: HttpRequest, admin_site: AdminSite, patients: Any) 
 def propose(form: NewCourseForm, *, now: datetime, by: User) -> Proposal:
     """Plan what the form asks for; nothing stays in the database."""
     if form.anchor_at is None:
-        return propose_course(form.unsaved_course(uuid=uuid4(), now=now, by=by), now=now)
+        return propose_course(form.course_asked_for(uuid=uuid4(), now=now, by=by), now=now)
     with transaction.atomic():
         # The day of the operation is a session like any other to the planner: written, read, and taken back.
         course = request_course(**form.asked_for(), now=now, by=by, anchor_at=form.anchor_at)
@@ -103,16 +105,21 @@ def _book(request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, *, n
         messages.warning(request, REPLANNED)
     else:
         messages.success(request, "The course is booked. The patient is told within a few minutes.")
-        return HttpResponseRedirect(reverse("admin:scheduling_course_change", args=[course.pk]))
+        return HttpResponseRedirect(page_of(course))
     return _preview(request, admin_site, form, propose(form, now=now, by=user), request.POST)
 
 
 def book_plan(form: NewCourseForm, plan: CoursePlan, *, now: datetime, by: User) -> Course:
     """Book what was shown, or nothing. A second click finds the course that the first one booked."""
+    if form.waiting is not None:
+        with transaction.atomic():
+            course = form.course_asked_for(uuid=UUID(plan.id), now=now, by=by)
+            course.save(update_fields=WISHES)
+            return book_course(course, plan=plan, now=now, by=by)
     if form.anchor_at is None:
         if existing := Course.objects.filter(uuid=plan.id).first():
             return existing
-        return book_course(form.unsaved_course(uuid=plan.id, now=now, by=by), plan=plan, now=now, by=by)
+        return book_course(form.course_asked_for(uuid=UUID(plan.id), now=now, by=by), plan=plan, now=now, by=by)
     with transaction.atomic():
         course = request_course(**form.asked_for(), now=now, by=by, anchor_at=form.anchor_at)
         proposal = propose_course(course, now=now)
@@ -156,5 +163,3 @@ def _render(
         "patient": patient,
     }
     return TemplateResponse(request, f"desk/new_course_{step}.html", {**base, **context})
-
-

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Value
 
 from clinic.forms import WeeklyTableField
-from clinic.models import Patient, Site
+from clinic.models import Patient, Site, User
 from protocols.models import ProtocolVersion, Track
 from protocols.models.protocol import Family
 from protocols.models.visit import Place
@@ -18,6 +19,7 @@ from scheduling.models import Course
 
 DEFAULT_TIME = time(9)
 DEFAULT_WEEKS = 2
+WISHES = ("earliest_start", "latest_start", "preferred_time", "availability")
 
 
 def bookable_versions(sites: Iterable[Site]) -> QuerySet[ProtocolVersion]:
@@ -50,9 +52,7 @@ class NewCourseForm(forms.Form):
     site = forms.ModelChoiceField(Site.objects.none(), label="Clinic", empty_label=None)
     version = VersionChoice(ProtocolVersion.objects.none(), label="Protocol")
     earliest_start = forms.DateField(label="First visit from", widget=forms.DateInput({"type": "date"}))
-    latest_start = forms.DateField(
-        label="First visit until", required=False, widget=forms.DateInput({"type": "date"})
-    )
+    latest_start = forms.DateField(label="First visit until", required=False, widget=forms.DateInput({"type": "date"}))
     preferred_time = forms.TimeField(
         label="Preferred time of day", widget=forms.TimeInput({"type": "time"}, format="%H:%M")
     )
@@ -67,21 +67,27 @@ class NewCourseForm(forms.Form):
     )
     availability = WeeklyTableField(label="When the patient can come", required=False)
 
-    def __init__(self, *args: Any, patient: Patient, sites: QuerySet[Site], today: date, **kwargs: Any) -> None:
-        home = patient.home_site
-        first = home if home in sites else sites.first()
-        kwargs["initial"] = {
-            "site": first,
-            "earliest_start": f"{today + timedelta(days=1)}",
-            "latest_start": f"{today + timedelta(weeks=DEFAULT_WEEKS)}",
-            "preferred_time": patient.preferred_time or DEFAULT_TIME,
-            "availability": patient.availability,
-        }
+    def __init__(
+        self,
+        *args: Any,
+        patient: Patient,
+        sites: QuerySet[Site],
+        today: date,
+        waiting: Course | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["initial"] = first_wishes(patient, sites, today) if waiting is None else stored_wishes(waiting)
         super().__init__(*args, **kwargs)
-        self.patient, self.today = patient, today
+        self.patient, self.today, self.waiting = patient, today, waiting
+        rows = bookable_versions(sites)
+        if waiting is not None:
+            # What is to be treated, and where, was settled when the course was asked for.
+            sites = Site.objects.filter(pk=waiting.site_id)
+            rows = ProtocolVersion.objects.filter(pk=waiting.version_id).select_related("protocol__site")
+            rows = rows.annotate(has_anchor=Value(False))
+        versions: list[Any] = list(rows)
         self.fields["site"].queryset = sites  # type: ignore[attr-defined]
-        versions = list(bookable_versions(sites))
-        self.fields["version"].queryset = bookable_versions(sites)  # type: ignore[attr-defined]
+        self.fields["version"].queryset = rows  # type: ignore[attr-defined]
         self.fields["version"].choices = self.fields["version"].group(versions)  # type: ignore[attr-defined]
         self.anchored = {version.pk for version in versions if version.has_anchor}
 
@@ -139,5 +145,26 @@ class NewCourseForm(forms.Form):
         texts = {name: str(getattr(value, "pk", value)) for name, value in asked.items()}
         return {**texts, "anchor_at": str(self.anchor_at or "")}
 
-    def unsaved_course(self, *, uuid: Any, now: datetime, by: Any) -> Course:
-        return Course(uuid=uuid, requested_at=now, requested_by=by, **self.asked_for())
+    def course_asked_for(self, *, uuid: UUID, now: datetime, by: User) -> Course:
+        """A course that is not saved; or the one that waits, with these wishes, not saved either."""
+        if self.waiting is None:
+            return Course(uuid=uuid, requested_at=now, requested_by=by, **self.asked_for())
+        for name in WISHES:
+            setattr(self.waiting, name, self.cleaned_data[name])
+        return self.waiting
+
+
+def first_wishes(patient: Patient, sites: QuerySet[Site], today: date) -> dict[str, Any]:
+    return {
+        "site": patient.home_site if patient.home_site in sites else sites.first(),
+        "earliest_start": f"{today + timedelta(days=1)}",
+        "latest_start": f"{today + timedelta(weeks=DEFAULT_WEEKS)}",
+        "preferred_time": patient.preferred_time or DEFAULT_TIME,
+        "availability": patient.availability,
+    }
+
+
+def stored_wishes(course: Course) -> dict[str, Any]:
+    days = {"earliest_start": f"{course.earliest_start}", "latest_start": f"{course.latest_start}"}
+    rest = {name: getattr(course, name) for name in ("site", "version", "preferred_time", "availability")}
+    return {**days, **rest}

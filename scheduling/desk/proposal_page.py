@@ -8,7 +8,7 @@ from typing import Any
 
 from clinic.models import Closure, Resource, Site
 from scheduling.desk.month_calendar import Chip, lay_out_months
-from scheduling.desk.wording import describe_cost, name_code
+from scheduling.desk.wording import describe_cost, label_session, name_code
 from scheduling.planning import Proposal
 
 
@@ -19,7 +19,7 @@ def describe_proposal(proposal: Proposal, *, now: datetime) -> dict[str, Any]:
     names = {visit.code: visit.name for visit in course.version.visit_types.all()}
     order = {track.name: index for index, track in enumerate(protocol.tracks)}
     resources = {str(pk): name for pk, name in Resource.objects.filter(site=site).values_list("pk", "name")}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for placed in sorted(plan.sessions, key=lambda session: session.start):
         starts = placed.start.astimezone(site.zone)
         track = protocol.by_name[placed.track]
@@ -29,7 +29,7 @@ def describe_proposal(proposal: Proposal, *, now: datetime) -> dict[str, Any]:
             {
                 "starts": starts,
                 "ends": (placed.start + timedelta(minutes=minutes)).astimezone(site.zone),
-                "label": label_session(placed.track, placed.number, len(order)),
+                "label": label_session(placed.track, placed.number, several=len(order) > 1),
                 "visit": names.get(visit, name_code(visit)),
                 "where": _join_resources(placed.holds, resources),
                 "track": order[placed.track] % 4,
@@ -42,11 +42,6 @@ def describe_proposal(proposal: Proposal, *, now: datetime) -> dict[str, Any]:
     )
     closed = closed_days(site, chips)
     return {"rows": rows, "months": lay_out_months(chips, today=today, closed=closed), "cost": cost}
-
-
-def label_session(track: str, number: int, tracks: int) -> str:
-    """Visit 3 of a course with one track, TMS 3 where there are several."""
-    return f"{name_code(track)} {number}" if tracks > 1 else f"Visit {number}"
 
 
 def _join_resources(holds: Any, resources: Mapping[str, str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
+from clinic.forms import TimezoneInput
 from clinic.models import Closure, ExtraOpening, Site, SiteHours
 from clinic.public_holidays import PublicHoliday, list_public_holidays, validate_region
 from scheduling.desk.asking import GuardedAdmin, doubt_of
@@ -19,16 +19,6 @@ from scheduling.desk.wording import count_of, say_short_day
 from scheduling.impact import SessionsStranded, guard_booked_sessions
 
 YEARS_OFFERED = 3
-
-
-class TimezoneInput(forms.TextInput):
-    """A text box that offers the known zones as one types."""
-
-    template_name = "desk/timezone_input.html"
-
-    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        context = super().get_context(name, value, {**(attrs or {}), "list": f"{name}-zones"})
-        return {**context, "zones": sorted(zone for zone in available_timezones() if "/" in zone)}
 
 
 class SiteForm(forms.ModelForm):
@@ -97,7 +87,9 @@ class SiteAdmin(GuardedAdmin):
         if site is None or not self.has_change_permission(request, site):
             raise Http404
         now = timezone.now()
-        form = HolidayForm(request.POST or None, site=site, first_year=now.astimezone(site.zone).year)
+        form = HolidayForm(
+            request.POST if request.method == "POST" else None, site=site, first_year=now.astimezone(site.zone).year
+        )
         context = {"title": f"Public holidays for {site}", "site": site, "form": form, "opts": self.opts}
         if request.method == "POST" and form.is_valid():
             try:

@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from clinic.models import ResourceKind, Site
+from scheduling.models import Session
 
 ACRONYMS = {"tms", "itbs", "dtms", "tdcs", "vns", "scs", "dbs", "iv", "im", "sc", "mri", "ect", "rems"}
 
@@ -16,6 +17,15 @@ def name_code(code: str) -> str:
     words = code.replace("_", "-").split("-")
     text = " ".join(word.upper() if word in ACRONYMS else word for word in words)
     return text[:1].upper() + text[1:]
+
+
+def label_session(track: str, number: int, *, several: bool) -> str:
+    """Visit 3 of a course with one track, TMS 3 where there are several."""
+    return f"{name_code(track)} {number}" if several else f"Visit {number}"
+
+
+def label_of(session: Session, *, several: bool = True) -> str:
+    return label_session(session.track.name, session.number, several=several)
 
 
 def say_time(moment: datetime | time) -> str:

@@ -1,0 +1,81 @@
+"""The buttons of a course: stop it, decide at a decision point, tick a gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from protocols.models import DecisionPoint, Gate
+from scheduling.booking import stop_course
+from scheduling.decisions import decide
+from scheduling.desk.acting import find_row, go_back, refusals_told
+from scheduling.desk.base import staff_of
+from scheduling.gates import meet_gate, withdraw_gate
+from scheduling.models import Course
+from scheduling.models.course import DecisionOutcome
+from scheduling.refusals import refuse
+
+
+def page_of(course: Course) -> str:
+    return reverse("admin:scheduling_course_change", args=[course.pk])
+
+
+def show_stopping(request: HttpRequest, admin_site: AdminSite, course: Course) -> HttpResponse:
+    """Ask for the reason and say what goes; a POST stops the course."""
+    now = timezone.now()
+    reason = request.POST.get("reason", "").strip()
+    error = ""
+    if request.method == "POST":
+        if not reason or len(reason) > 200:
+            error = "Reason: say in a few words why the course ends."
+        else:
+            with refusals_told(request) as refused:
+                stop_course(course, reason=reason, now=now, by=staff_of(request))
+            if not refused:
+                messages.success(request, "The course is stopped. The patient is told within a few minutes.")
+            return HttpResponseRedirect(page_of(course))
+    context: dict[str, Any] = {
+        **admin_site.each_context(request),
+        "title": "Stop the course",
+        "crumbs": [
+            {"label": "Courses", "url": reverse("admin:scheduling_course_changelist")},
+            {"label": str(course.patient), "url": page_of(course)},
+        ],
+        "course": course,
+        "page": page_of(course),
+        "to_come": list(course.sessions.to_come(now=now).select_related("track")),
+        "reason": reason,
+        "error": error,
+    }
+    return TemplateResponse(request, "desk/stop.html", context)
+
+
+def decide_at_point(request: HttpRequest, course: Course, point_id: str) -> HttpResponse:
+    point = find_row(DecisionPoint.objects.filter(version=course.version_id), point_id)
+    outcome = request.POST.get("outcome", "")
+    with refusals_told(request) as refused:
+        if outcome not in DecisionOutcome.values:
+            raise refuse("Decision: choose to continue, step back or stop.")
+        decide(course, point, outcome=outcome, now=timezone.now(), by=staff_of(request))
+    if not refused:
+        messages.success(request, f"Decided: {DecisionOutcome(outcome).label.lower()}.")
+    return HttpResponseRedirect(page_of(course))
+
+
+def tick_gate(request: HttpRequest, course: Course, gate_id: str) -> HttpResponse:
+    gate = find_row(Gate.objects.filter(version=course.version_id), gate_id)
+    today = timezone.now().astimezone(course.site.zone).date()
+    if withdrawn := request.POST.get("withdraw", ""):
+        if withdrawn.isdecimal() and withdraw_gate(course, gate, record_id=int(withdrawn)):
+            messages.success(request, f"Taken back: {gate.name}.")
+        return go_back(request, page_of(course))
+    session = find_row(course.sessions.all(), request.POST["session"]) if request.POST.get("session") else None
+    meet_gate(course, gate, met_on=today, by=staff_of(request), session=session)
+    messages.success(request, f"Met: {gate.name}.")
+    return go_back(request, page_of(course))

@@ -1,0 +1,113 @@
+"""The buttons of a session: arrived, completed, missed, undo, cancel, move. Each is one POST and one call."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic.models import User
+from protocols.models.visit import Place
+from scheduling.attendance import mark_arrived, mark_completed, mark_missed, undo_attendance
+from scheduling.desk.acting import go_back, read_seen_at, refusals_told
+from scheduling.desk.base import staff_of
+from scheduling.desk.wording import say_moment
+from scheduling.models import MissedReason, Session, SessionStatus
+from scheduling.moving import cancel_session, move_session
+from scheduling.refusals import refuse
+
+ARRIVED, COMPLETED, MISSED, UNDO, CANCEL, MOVE = "arrived", "completed", "missed", "undo", "cancel", "move"
+ACTS = {ARRIVED, COMPLETED, MISSED, UNDO, CANCEL, MOVE}
+RELOAD = "This page was not complete. Nothing was changed; please try once more."
+
+
+def acts_for(session: Session, *, now: datetime) -> tuple[str, ...]:
+    """The acts that make sense for a session as it is; the domain has the last word."""
+    if session.visit_type.place == Place.EXTERNAL:
+        return ()
+    match session.status:
+        case SessionStatus.BOOKED if session.local_date > now.astimezone(session.local_start.tzinfo).date():
+            return (MOVE, CANCEL)
+        case SessionStatus.BOOKED if session.end > now:
+            return (ARRIVED, MISSED, MOVE, CANCEL) if session.start > now else (ARRIVED, COMPLETED, MISSED)
+        case SessionStatus.BOOKED | SessionStatus.UNRECORDED:
+            return (COMPLETED, MISSED)
+        case SessionStatus.ARRIVED:
+            return (COMPLETED, MISSED, UNDO)
+        case SessionStatus.COMPLETED | SessionStatus.MISSED:
+            return (UNDO,)
+    return ()
+
+
+def act_on_session(request: HttpRequest, session: Session, act: str) -> HttpResponse:
+    now, user, seen_at = timezone.now(), staff_of(request), read_seen_at(request)
+    back = reverse("admin:scheduling_session_change", args=[session.pk])
+    if seen_at is None:
+        messages.error(request, RELOAD)
+        return go_back(request, back)
+    with refusals_told(request) as refused:
+        done = DO[act](request, session, now=now, by=user, seen_at=seen_at)
+    if not refused:
+        messages.success(request, done)
+    return go_back(request, back)
+
+
+def _arrive(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:
+    mark_arrived(session, now=now, by=by, seen_at=seen_at)
+    return f"{session.patient.full_name} has arrived."
+
+
+def _complete(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:
+    mark_completed(session, now=now, by=by, seen_at=seen_at)
+    return f"The visit of {session.patient.full_name} is completed."
+
+
+def _miss(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:
+    reason = request.POST.get("reason", "")
+    if reason not in MissedReason.values:
+        raise refuse("Reason: choose why the visit was missed.")
+    outcome = mark_missed(session, reason=reason, now=now, by=by, seen_at=seen_at)
+    return outcome.message or "The visit is marked as missed."
+
+
+def _undo(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:
+    undo_attendance(session, now=now, by=by, seen_at=seen_at)
+    return "Taken back."
+
+
+def _cancel(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:
+    reason = request.POST.get("reason", "").strip()
+    if not reason or len(reason) > 200:
+        raise refuse("Reason: say in a few words why the visit is cancelled.")
+    cancel_session(session, reason=reason, now=now, by=by, seen_at=seen_at)
+    return "The visit is cancelled. The patient is told within a few minutes."
+
+
+def _move(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:
+    start = read_start(request.POST, session)
+    if start is None:
+        raise refuse("New time: choose one of the times offered.")
+    override = request.POST.get("override_reason", "").strip()[:200]
+    if "override" in request.POST and not (override and by.has_perm("scheduling.override_rules")):
+        raise refuse("Reason: setting a rule aside needs the right to do so, and a reason.")
+    moved = move_session(session, start=start, now=now, by=by, override_reason=override, seen_at=seen_at)
+    return f"Moved to {say_moment(moved.local_start)}. The patient is told within a few minutes."
+
+
+def read_start(posted: Any, session: Session) -> datetime | None:
+    """The chosen instant; an override gives a day and a time on the site's clock."""
+    try:
+        if "override" in posted:
+            on, at = date.fromisoformat(posted.get("day", "")), posted.get("time", "")
+            return datetime.fromisoformat(f"{on}T{at}").replace(tzinfo=session.site.zone)
+        start = datetime.fromisoformat(posted.get("start", ""))
+    except ValueError:
+        return None
+    return start if start.tzinfo else None
+
+
+DO = {ARRIVED: _arrive, COMPLETED: _complete, MISSED: _miss, UNDO: _undo, CANCEL: _cancel, MOVE: _move}
