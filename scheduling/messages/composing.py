@@ -128,8 +128,8 @@ def compose_changes(notice: Notice, now: datetime) -> Composed:
 
 def compose_list(
     notice: Notice,
-    sessions: Sequence[Session],
-    listed: Sequence[Session],
+    sessions: list[Session],
+    listed: list[Session],
     now: datetime,
     *,
     template: str,

@@ -102,7 +102,7 @@ def deliver(notice: Notice, office: PostOffice, clock: Clock) -> str:
                 return hand_over(notice, composed_at)
         if not begin(notice, composed):
             return "lost"
-        office.send(build_mail(composed, site=notice.course.site, message_id=notice.message_id))
+        office.send(build_mail(composed, site=notice.course.site, message_id=notice.message_id, now=composed_at))
     except Refused as fault:
         return refuse(notice, fault, clock())
     except Unreachable as fault:

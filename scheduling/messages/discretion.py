@@ -11,7 +11,8 @@ CLINICAL_WORDS = (
     "anesthetic", "anesthesia", "sedation", "sedative", "sedating", "sedated",
     # devices
     "tms", "rtms", "dtms", "itbs", "theta", "burst", "magnetic", "magnet", "stimulation", "stimulator",
-    "neuromodulation", "transcranial", "coil", "tdcs", "electrode", "electrodes", "vns", "scs", "dbs", "vagus", "implant", "implanted",
+    "neuromodulation", "transcranial", "coil", "tdcs", "electrode", "electrodes", "vns", "scs", "dbs", "vagus",
+    "implant", "implanted",
     "device", "neurostar", "brainsway", "saint", "mapping", "motor threshold", "h1", "h4", "h7",
     # diagnoses and specialties
     "depression", "depressive", "mdd", "trd", "mdsi", "suicidal", "suicide", "ocd", "obsessive", "anxiety", "ptsd",

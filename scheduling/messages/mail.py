@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import smtplib
 from contextlib import suppress
+from datetime import datetime
+from email.utils import format_datetime
 from types import TracebackType
 
 from django.core.mail import EmailMultiAlternatives, get_connection
@@ -13,7 +14,6 @@ from clinic.models import Site
 from scheduling.messages.letters import Letter
 from scheduling.messages.sender import sender_line
 
-log = logging.getLogger(__name__)
 CLOSING = 421  # RFC 5321 3.8: the server is about to close the connection
 
 
@@ -96,14 +96,18 @@ class PostOffice:
         self.connection = get_connection()
 
 
-def build_mail(letter: Letter, *, site: Site, message_id: str) -> EmailMultiAlternatives:
+def build_mail(letter: Letter, *, site: Site, message_id: str, now: datetime) -> EmailMultiAlternatives:
     """RFC 6047: plain text, HTML, and the event last, its method repeated in the Content-Type."""
     mail = EmailMultiAlternatives(
         subject=letter.subject,
         body=letter.text,
         from_email=sender_line(site),
         to=[letter.recipient],
-        headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
+        headers={
+            "Date": format_datetime(now),
+            "Message-ID": message_id,
+            "Auto-Submitted": "auto-generated",
+        },
     )
     mail.attach_alternative(letter.html, "text/html")
     if letter.method is not None:
