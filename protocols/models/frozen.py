@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import pgtrigger
 
+FROZEN = "frozen_once_published"
+
 REFUSE_CHILD = """
     IF TG_OP <> 'INSERT' THEN
         SELECT status INTO found FROM protocols_protocolversion WHERE id = {old} FOR SHARE;
@@ -72,7 +74,7 @@ BY_STAGE = (
 def frozen_below(version: str = DIRECT) -> pgtrigger.Trigger:
     """Refuse any write to a row whose version is not a draft; `version` is SQL for the version's id of `{row}`."""
     return pgtrigger.Trigger(
-        name="frozen_once_published",
+        name=FROZEN,
         when=pgtrigger.Before,
         operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
         declare=[("found", "text")],
@@ -83,7 +85,7 @@ def frozen_below(version: str = DIRECT) -> pgtrigger.Trigger:
 def frozen_itself() -> pgtrigger.Trigger:
     """A version is born a draft; later only its status moves on (and its publisher's account may be deleted)."""
     return pgtrigger.Trigger(
-        name="frozen_once_published",
+        name=FROZEN,
         when=pgtrigger.Before,
         operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
         declare=[("kept", "protocols_protocolversion%ROWTYPE")],
