@@ -31,6 +31,31 @@ TO_BOOK = (CourseStatus.PLANNING, CourseStatus.INFEASIBLE)
 
 
 def request_course(
+    *, now: datetime, by: User | None = None, anchor_at: datetime | None = None, **wishes: Any
+) -> Course:
+    """Ask for a course, which then waits to be planned; asked twice with one reference, return what exists.
+
+    `wishes` are those of `draft_course`. Raises django's ValidationError with the faults by field.
+    """
+    if found := _same_request(wishes["site"], wishes.get("reference", ""), wishes["patient"], wishes["version"]):
+        return found
+    course = draft_course(now=now, by=by, anchor_at=anchor_at, **wishes)
+    try:
+        with booking_transaction():
+            lock_patient(course.patient_id)
+            course.save(force_insert=True)
+            if anchor_at is not None:
+                _insert_anchor(course, anchor_at, now=now, by=by)
+    except IntegrityError:
+        if found := _same_request(course.site, course.reference, course.patient, course.version):
+            return found
+        raise
+    except BookingRefused as refused:
+        raise ValidationError({"anchor_at": str(refused)}) from None
+    return course
+
+
+def draft_course(
     *,
     patient: Patient,
     site: Site,
@@ -44,13 +69,10 @@ def request_course(
     availability: dict[str, Any] | None = None,
     anchor_at: datetime | None = None,
 ) -> Course:
-    """Ask for a course, which then waits to be planned; asked twice with one reference, return what exists.
+    """A course that could be asked for, not saved. Raises django's ValidationError with the faults by field.
 
     `anchor_at` is the date we only know of (an operation) of a protocol that is counted from one.
-    Raises django's ValidationError with the faults by field.
     """
-    if found := _same_request(site, reference, patient, version):
-        return found
     course = Course(
         patient=patient,
         site=site,
@@ -63,21 +85,16 @@ def request_course(
         requested_at=now,
         requested_by=by,
     )
-    anchor = _anchor_visit(version)
-    _validate_request(course, anchor, anchor_at, now)
-    try:
-        with booking_transaction():
-            lock_patient(patient.pk)
-            course.save(force_insert=True)
-            if anchor is not None and anchor_at is not None:
-                _insert_anchor(course, anchor_at, now=now, by=by)
-    except IntegrityError:
-        if found := _same_request(site, reference, patient, version):
-            return found
-        raise
-    except BookingRefused as refused:
-        raise ValidationError({"anchor_at": str(refused)}) from None
+    _validate_request(course, _anchor_visit(version), anchor_at, now)
     return course
+
+
+def preview_course(
+    *, now: datetime, by: User | None = None, anchor_at: datetime | None = None, **wishes: Any
+) -> Proposal:
+    """What would be booked, for the `wishes` of `draft_course`. Nothing is written."""
+    course = draft_course(now=now, by=by, anchor_at=anchor_at, **wishes)
+    return propose_course(course, now=now, anchor_at=anchor_at)
 
 
 def _same_request(site: Site, reference: str, patient: Patient, version: ProtocolVersion) -> Course | None:

@@ -12,7 +12,7 @@ from protocols.models import VisitType
 from scheduling import engine
 from scheduling.engine import CoursePlan, PlacedSession, Problem, Result
 from scheduling.models import Course, Session
-from scheduling.posing import Key, let_go, with_course
+from scheduling.posing import Key, let_go, with_anchor, with_course
 from scheduling.snapshots import read_problem
 
 
@@ -45,14 +45,22 @@ class Proposal:
         return cost_parts(self.problem, self.plan)
 
 
-def propose_course(course: Course, *, now: datetime, time_limit: float = 5.0) -> Proposal:
-    """Plan one course, saved or not."""
-    return propose_courses([course], now=now, time_limit=time_limit)[0]
+def propose_course(
+    course: Course, *, now: datetime, time_limit: float = 5.0, anchor_at: datetime | None = None
+) -> Proposal:
+    """Plan one course, saved or not. `anchor_at` is the operation that an unsaved one is counted from."""
+    problem = read_problem(site=course.site, courses=[course], now=now)
+    if anchor_at is not None:
+        problem = with_anchor(problem, str(course.uuid), anchor_at)
+    return _propose(problem, [course], time_limit)[0]
 
 
 def propose_courses(courses: Sequence[Course], *, now: datetime, time_limit: float = 5.0) -> list[Proposal]:
     """Plan courses of one site together."""
-    problem = read_problem(site=courses[0].site, courses=courses, now=now)
+    return _propose(read_problem(site=courses[0].site, courses=courses, now=now), courses, time_limit)
+
+
+def _propose(problem: Problem, courses: Sequence[Course], time_limit: float) -> list[Proposal]:
     result = engine.plan(problem, time_limit=time_limit)
     plans = {plan.id: plan for plan in result.courses}
     return [Proposal(course, problem, alone(plans[str(course.uuid)]), plans[str(course.uuid)]) for course in courses]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from scheduling.engine import Course, PlacedSession, Problem
 
@@ -14,6 +14,14 @@ Key = tuple[str, int]
 def with_course(problem: Problem, course: Course) -> Problem:
     """The problem with this course in the place of the one of its id."""
     return replace(problem, courses=tuple(course if c.id == course.id else c for c in problem.courses))
+
+
+def with_anchor(problem: Problem, course_id: str, anchor_at: datetime) -> Problem:
+    """The problem with session 1 of the course's first track given: an operation that takes no seat of ours."""
+    course = problem.course(course_id)
+    first = problem.protocol_of(course).tracks[0].name
+    anchor = PlacedSession(first, 1, anchor_at.replace(second=0, microsecond=0))
+    return with_course(problem, replace(course, locked=(anchor,)))
 
 
 def let_go(course: Course, keys: Collection[Key]) -> Course:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from clinic.models import Scope
-from scheduling import booking, planning
+from scheduling import booking
 from scheduling.api.proposals import describe_proposal
 from scheduling.api.serializers.courses import (
     CourseDetailSerializer,
@@ -68,9 +68,7 @@ class CourseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSet
     def preview(self, request: Request) -> Response:
         """The calendar that would be booked now, or what stands in the way. Nothing is written."""
         given = read_body(CourseInput, request)
-        now = timezone.now()
-        proposal = planning.propose_course(booking.draft_course(**given, now=now), now=now)
-        return Response(describe_proposal(proposal))
+        return Response(describe_proposal(booking.preview_course(**given, now=timezone.now())))
 
     @extend_schema(request=StopInput, responses=CourseDetailSerializer)
     @action(detail=True, methods=["post"])
