@@ -1,0 +1,102 @@
+"""The course as a printed calendar, for patients without e-mail: month grids and a list, in discreet words.
+
+`course_calendar` gives the facts, `course_calendar_html` the body of a page; it has class names and no inline style,
+as the pages of the desk allow none.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.dateformat import format as format_date
+from django.utils.dates import WEEKDAYS_ABBR
+from django.utils.safestring import SafeString, mark_safe
+
+from scheduling.messages.letters import LANGUAGE
+from scheduling.messages.sender import one_line
+from scheduling.messages.told import is_ahead
+from scheduling.messages.wording import Appointment, clock_text, describe
+from scheduling.models import Course, Session
+
+# US calendars begin on Sunday.
+CALENDAR = calendar.Calendar(firstweekday=calendar.SUNDAY)
+
+
+@dataclass(frozen=True)
+class Day:
+    on: date
+    is_outside: bool
+    times: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Month:
+    title: str
+    weeks: tuple[tuple[Day, ...], ...]
+
+
+@dataclass(frozen=True)
+class CourseCalendar:
+    patient_name: str
+    public_name: str
+    address: str
+    phone: str
+    weekdays: tuple[str, ...]
+    months: tuple[Month, ...]
+    appointments: tuple[Appointment, ...]
+
+
+def course_calendar(course: Course, *, now: datetime) -> CourseCalendar:
+    """All appointments to come, in the site's wall-clock time."""
+    site, patient = course.site, course.patient
+    sessions = [
+        session
+        for session in course.sessions.select_related("visit_type", "announcement").order_by("start")
+        if is_ahead(session, now=now)
+    ]
+    with translation.override(LANGUAGE):
+        return CourseCalendar(
+            patient_name=patient.full_name,
+            public_name=site.public_name,
+            address=one_line(", ".join(site.address.splitlines())),
+            phone=site.phone,
+            weekdays=tuple(str(WEEKDAYS_ABBR[day]) for day in CALENDAR.iterweekdays()),
+            months=lay_out_months(sessions),
+            appointments=tuple(describe(session, patient=patient, site=site) for session in sessions),
+        )
+
+
+def course_calendar_html(course: Course, *, now: datetime) -> SafeString:
+    context = {"calendar": course_calendar(course, now=now)}
+    with translation.override(LANGUAGE):
+        return mark_safe(render_to_string("messages/course_calendar.html", context))  # noqa: S308 (a template's output)
+
+
+def lay_out_months(sessions: Iterable[Session]) -> tuple[Month, ...]:
+    """The months that hold an appointment."""
+    times: dict[date, list[str]] = defaultdict(list)
+    for session in sessions:
+        times[session.local_date].append(clock_text(session.local_start))
+    months = groupby(sorted(times), key=lambda day: (day.year, day.month))
+    return tuple(lay_out_month(year, month, times) for (year, month), _days in months)
+
+
+def lay_out_month(year: int, month: int, times: Mapping[date, list[str]]) -> Month:
+    weeks = CALENDAR.monthdatescalendar(year, month)
+    return Month(
+        title=format_date(date(year, month, 1), "F Y"),
+        weeks=tuple(tuple(lay_out_day(day, month, times) for day in week) for week in weeks),
+    )
+
+
+def lay_out_day(day: date, month: int, times: Mapping[date, list[str]]) -> Day:
+    """A day of a neighbouring month keeps its cell and shows nothing."""
+    is_outside = day.month != month
+    return Day(day, is_outside, () if is_outside else tuple(times.get(day, ())))
