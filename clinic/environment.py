@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import environ
 
+DATABASE_SCHEMES = {"postgresql", "postgres"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 MAIL_SCHEMES = {"smtp", "smtps", "smtp+tls", "smtp+ssl"}
 SHORTEST_KEY = 50
@@ -18,10 +19,10 @@ def read_database(url: str) -> dict[str, Any]:
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 (reading it is the check)
-        found = dict(environ.Env.db_url_config(url))
+        found = dict(environ.Env.db_url_config(url)) if parts.scheme in DATABASE_SCHEMES else {}
     except (ValueError, environ.ImproperlyConfigured):
         found = {}
-    if found.get("ENGINE") != "django.db.backends.postgresql" or not found.get("NAME"):
+    if not found.get("NAME"):
         raise Refusal(
             "DATABASE_URL is not the address of a PostgreSQL database, such as postgresql://user:password@host:5432/name."
         )

@@ -1,0 +1,149 @@
+"""What production refuses, and how a broken address is told."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clinic import environment
+from clinic.localservices.place import BASE_DIR
+
+GOOD: dict[str, Any] = {
+    "secret_key": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "default_key": "default",
+    "debug": False,
+    "hosts": ["cadence.example.org"],
+    "mail_url": "smtp+tls://user:password@mail.example.org:587",
+    "sender": "appointments@example.org",
+    "database_url": "postgresql://cadence@db/cadence",
+    "broker_url": "redis://redis:6379/0",
+}
+PRODUCTION = {
+    "CADENCE_ENV": "production",
+    "SECRET_KEY": GOOD["secret_key"],
+    "ALLOWED_HOSTS": "cadence.example.org",
+    "EMAIL_URL": GOOD["mail_url"],
+    "DEFAULT_FROM_EMAIL": GOOD["sender"],
+    "DATABASE_URL": GOOD["database_url"],
+    "REDIS_URL": GOOD["broker_url"],
+}
+START = [sys.executable, "manage.py", "check"]
+
+
+def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+    """In an environment that holds these variables alone."""
+    clean = {"PATH": os.environ["PATH"], "CADENCE_STATE_DIR": os.environ["CADENCE_STATE_DIR"], **variables}
+    return subprocess.run(command, cwd=BASE_DIR, env=clean, capture_output=True, text=True, timeout=60)
+
+
+def test_whole_settings_are_accepted() -> None:
+    environment.refuse_unsafe_production(**GOOD)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"secret_key": ""}, "SECRET_KEY is not set"),
+        ({"secret_key": "default"}, "SECRET_KEY is not set"),
+        ({"secret_key": "short"}, "SECRET_KEY is not 50 random characters"),
+        ({"secret_key": "a" * 60}, "SECRET_KEY is not 50 random characters"),
+        ({"debug": True}, "DEBUG is on"),
+        ({"hosts": []}, "ALLOWED_HOSTS does not name the hosts that are served"),
+        ({"hosts": ["*"]}, "ALLOWED_HOSTS does not name the hosts that are served"),
+        (
+            {"mail_url": "filemail:////var/mail"},
+            "EMAIL_URL does not name a mail server (smtp, smtp+tls or smtp+ssl)",
+        ),
+        ({"mail_url": "smtp://"}, "EMAIL_URL does not name a mail server (smtp, smtp+tls or smtp+ssl)"),
+        ({"sender": ""}, "DEFAULT_FROM_EMAIL does not name the sender of mail"),
+        ({"database_url": ""}, "DATABASE_URL is not set (the embedded PostgreSQL is only for trying out)"),
+        ({"broker_url": ""}, "REDIS_URL is not set (the embedded Valkey is only for trying out)"),
+    ],
+)
+def test_each_unsafe_setting_is_refused(change: dict[str, Any], fault: str) -> None:
+    with pytest.raises(environment.Refusal) as refusal:
+        environment.refuse_unsafe_production(**{**GOOD, **change})
+    assert refusal.value.code == f"Cadence does not start in production: {fault}."
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        START,
+        [sys.executable, "-m", "gunicorn", "clinic.wsgi", "--preload", "--no-control-socket", "--bind", "127.0.0.1:0"],
+        [sys.executable, "-m", "celery", "-A", "clinic", "worker"],
+        [sys.executable, "-m", "celery", "-A", "clinic", "beat"],
+    ],
+    ids=["manage.py", "gunicorn", "worker", "beat"],
+)
+def test_nothing_starts_in_production_without_its_settings(command: list[str]) -> None:
+    done = run(command, CADENCE_ENV="production")
+    assert (done.returncode, done.stderr.strip().splitlines()[-1]) == (
+        1,
+        "Cadence does not start in production: SECRET_KEY is not set; DATABASE_URL is not set (the embedded "
+        "PostgreSQL is only for trying out); REDIS_URL is not set (the embedded Valkey is only for trying out); "
+        "ALLOWED_HOSTS does not name the hosts that are served; EMAIL_URL does not name a mail server (smtp, smtp+tls "
+        "or smtp+ssl); DEFAULT_FROM_EMAIL does not name the sender of mail.",
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_production_settings_pass_the_deployment_check(tmp_path: Path) -> None:
+    done = run([*START, "--deploy", "--fail-level", "WARNING"], **PRODUCTION)
+    assert (done.returncode, done.stderr) == (0, "System check identified no issues (0 silenced).\n")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        (
+            "DATABASE_URL",
+            value,
+            "DATABASE_URL is not the address of a PostgreSQL database, such as postgresql://user:password@host:5432/name.",
+        )
+        for value in ("nonsense", "mysql://db/cadence", "postgresql://db", "postgresql://user:secret@db:port/cadence")
+    ]
+    + [
+        (
+            "REDIS_URL",
+            value,
+            "REDIS_URL is not the address of a Redis or Valkey server, such as redis://host:6379/0.",
+        )
+        for value in ("nonsense", "amqp://broker", "redis://", "redis://host:port")
+    ]
+    + [
+        (
+            "EMAIL_URL",
+            value,
+            "EMAIL_URL is not the address of a mail server, such as smtp+tls://user:password@host:587.",
+        )
+        for value in ("nonsense", "pigeon://loft", "smtp://host:port")
+    ],
+)
+def test_broken_address_is_told_in_one_sentence(variable: str, value: str, sentence: str) -> None:
+    read = {"DATABASE_URL": environment.read_database, "REDIS_URL": environment.read_broker}
+    with pytest.raises(environment.Refusal) as refusal:
+        read.get(variable, environment.read_mail)(value)
+    assert refusal.value.code == sentence
+
+
+def test_broken_address_ends_a_command_without_a_traceback() -> None:
+    done = run(START, DATABASE_URL="postgresql://user:secret@db:port/cadence")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "DATABASE_URL is not the address of a PostgreSQL database, such as postgresql://user:password@host:5432/name.\n",
+    )
+
+
+def test_database_that_does_not_answer_is_told_in_one_sentence() -> None:
+    done = run(
+        [sys.executable, "manage.py", "migrate"],
+        DATABASE_URL="postgresql://user:secret@127.0.0.1:1/cadence",
+        REDIS_URL="redis://127.0.0.1:1/0",
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("The database at 127.0.0.1:1/cadence does not answer: ")
+    assert (done.stderr.count("\n"), "secret" in done.stderr) == (1, False)
