@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import pgtrigger
 from django.db import transaction
 from django.db.models import Max
 
 from clinic.models import Site, User
 from protocols.blueprint import copy_blueprint, write_blueprint
 from protocols.models import Protocol, ProtocolVersion
-from protocols.models.frozen import FROZEN
 from protocols.models.protocol import VersionStatus
 
 
@@ -113,13 +111,3 @@ def discard_draft(version: ProtocolVersion) -> None:
         draft.delete()
         if not protocol.versions.exists():
             protocol.delete()
-
-
-def erase_protocols(*, site: Site) -> int:
-    """Delete a site's own protocols, published ones too, once no course stands on them: the end of a demonstration."""
-    frozen = [trigger.get_uri(model) for model, trigger in pgtrigger.registered() if trigger.name == FROZEN]
-    with transaction.atomic(), pgtrigger.ignore(*frozen):
-        protocols = Protocol.objects.filter(site=site)
-        count = protocols.count()
-        protocols.delete()
-    return count
