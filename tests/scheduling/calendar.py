@@ -1,0 +1,90 @@
+"""A small clinic's calendar for tests: courses asked for, and sessions put where a test wants them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from clinic.models import Patient, Resource, Site
+from protocols.models import ProtocolVersion
+from scheduling.models import Course, CourseStatus, Hold, Session
+from tests import factories
+from tests.factories import NOW
+
+DAILY = {"periods": 6, "period_days": 7, "per_period": 5, "min_gap_hours": 20, "slip_days": 3}
+TAPER = (
+    {"periods": 1, "period_days": 7, "per_period": 3, "min_gap_hours": 44},
+    {"periods": 1, "period_days": 7, "per_period": 2, "min_gap_hours": 44},
+    {"periods": 1, "period_days": 7, "per_period": 1, "min_gap_hours": 44},
+)
+
+
+def make_tms(*, needs: tuple[str, ...] = ("tms_device", "tms_operator"), **fields: Any) -> ProtocolVersion:
+    """36 sessions: five a week for six weeks, then three, two, one."""
+    return factories.make_protocol(needs=needs, phases=(DAILY, *TAPER), **fields)
+
+
+def make_course(
+    *,
+    patient: Patient,
+    version: ProtocolVersion,
+    site: Site | None = None,
+    earliest: date | None = None,
+    latest: date | None = None,
+    save: bool = True,
+    **fields: Any,
+) -> Course:
+    """A course that waits to be planned, from tomorrow on."""
+    values: dict[str, Any] = {
+        "site": site or patient.home_site,
+        "earliest_start": earliest or factories.a_day(1),
+        "latest_start": latest or factories.a_day(15),
+        "preferred_time": time(9),
+        "requested_at": NOW,
+    }
+    course = Course(patient=patient, version=version, **{**values, **fields})
+    if save:
+        course.save()
+    return course
+
+
+def at(site: Site, day: int, hour: int, minute: int = 0) -> datetime:
+    """The instant of a wall-clock time at the site, `day` days after the tests' Monday."""
+    local = datetime.combine(factories.a_day(day), time(hour, minute), site.zone)
+    return local.astimezone(UTC)
+
+
+def put_session(
+    course: Course, *, number: int, start: datetime, minutes: int = 30, seats: tuple[Resource, ...] = (), **fields: Any
+) -> Session:
+    """A session written past the booking functions."""
+    local = start.astimezone(course.site.zone)
+    track = course.version.tracks.get()
+    session = Session.objects.create(
+        course=course,
+        patient=course.patient,
+        site=course.site,
+        track=track,
+        visit_type=track.visit_type,
+        number=number,
+        start=start,
+        end=start + timedelta(minutes=minutes),
+        local_date=local.date(),
+        local_time=local.time(),
+        timezone=course.site.timezone,
+        status_at=NOW,
+        created_at=NOW,
+        changed_at=NOW,
+        **fields,
+    )
+    for position, resource in enumerate(seats):
+        Hold.objects.create(
+            session=session, position=position, resource=resource, seat=0, start=session.start, end=session.end
+        )
+    return session
+
+
+def mark_booked(course: Course) -> Course:
+    course.status, course.booked_at = CourseStatus.BOOKED, NOW
+    course.save(update_fields=["status", "booked_at"])
+    return course
