@@ -1,4 +1,4 @@
-"""The planning engine: pure functions from a Problem to a Result. No Django, no database, no clock but the time limit's.
+"""The planning engine: a Problem in, a Result out; no clock but the time limit's.
 
     plan(problem, *, time_limit, seed=0) -> Result
     check(problem, result) -> list[Violation]
@@ -11,6 +11,7 @@
 The format, its rules and its cost: docs/planning-format.md. The method: docs/engine.md.
 """
 
+from .cost import cost
 from .document import read_problem, read_result, write_problem, write_result
 from .faults import FormatError
 from .intervals import Interval
@@ -27,7 +28,10 @@ from .problem import (
     minutes_of,
 )
 from .protocol import HoldNeed, Link, Phase, Protocol, Slot, Track, Visit
+from .relax import relaxed
 from .result import INFEASIBLE, PLANNED, UNKNOWN, CostParts, CoursePlan, Relaxation, Result, Violation
+from .rules import check
+from .search import plan
 
 __all__ = [
     "INFEASIBLE",
@@ -56,9 +60,13 @@ __all__ = [
     "Violation",
     "Visit",
     "Week",
+    "check",
+    "cost",
     "minutes_of",
+    "plan",
     "read_problem",
     "read_result",
+    "relaxed",
     "write_problem",
     "write_result",
 ]

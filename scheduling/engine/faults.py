@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timezone
 from typing import Any
 
 
@@ -62,6 +62,14 @@ def need_instant(field: str, value: Any) -> None:
     # Keeps every later shift of zone or of a few months inside what datetime can hold.
     if not 1970 <= value.year <= 9000:
         raise FormatError(field, f"lies outside the years 1970 to 9000: {value.isoformat()}")
+
+
+def fixed_offset(value: datetime) -> datetime:
+    """The same instant with a plain UTC offset: two datetimes of one ZoneInfo would compare by the wall clock."""
+    offset = value.utcoffset()
+    if type(value.tzinfo) is timezone or offset is None:
+        return value
+    return value.replace(tzinfo=timezone(offset), fold=0)
 
 
 def need_tuple(field: str, value: Any, of: type | None = None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from .faults import FormatError, need_instant
+from .faults import FormatError, fixed_offset, need_instant
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -19,6 +19,8 @@ class Interval:
     def __post_init__(self) -> None:
         need_instant("[0]", self.start)
         need_instant("[1]", self.end)
+        object.__setattr__(self, "start", fixed_offset(self.start))
+        object.__setattr__(self, "end", fixed_offset(self.end))
         if self.start >= self.end:
             raise FormatError("", f"must start before it ends: {self.start.isoformat()}, {self.end.isoformat()}")
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from .faults import (
     FormatError,
+    fixed_offset,
     need_date,
     need_distinct,
     need_instant,
@@ -157,6 +158,8 @@ class Booking:
         need_int("seat", self.seat, 0)
         need_instant("start", self.start)
         need_instant("end", self.end)
+        object.__setattr__(self, "start", fixed_offset(self.start))
+        object.__setattr__(self, "end", fixed_offset(self.end))
         if self.start >= self.end:
             raise FormatError("end", f"must lie after start ({self.start.isoformat()}): {self.end.isoformat()}")
 
@@ -188,6 +191,7 @@ class PlacedSession:
         need_instant("start", self.start)
         if self.start.microsecond:
             raise FormatError("start", f"must be a whole second: {self.start.isoformat()}")
+        object.__setattr__(self, "start", fixed_offset(self.start))
         need_tuple("holds", self.holds, PlacedHold)
 
     @property
@@ -254,6 +258,7 @@ class Problem:
         need_date("horizon_end", self.horizon_end)
         if self.now is not None:
             need_instant("now", self.now)
+            object.__setattr__(self, "now", fixed_offset(self.now))
         self._check_protocols(self.protocols)
         need_distinct("resources", [resource.id for resource in self.resources], ".id")
         need_distinct("courses", [course.id for course in self.courses], ".id")

@@ -1,0 +1,302 @@
+"""Lower bounds for linked tracks: the shared calendar of all tracks, date by date.
+
+A node says how many sessions of each track are placed, when the last of each was, and what `at_least` links still ask.
+Its value is the least cost of the rest, exact but for the times of day: on each date a session may take its cheapest
+start, two sessions of one date their cheapest pair, and gaps and links only ask that some pair of starts keeps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from .links import Asked, Links
+from .options import INF, Chain, Step
+from .tables import LENGTH_POINTS, Tables
+
+MAX_NODES = 40_000
+
+Choice = tuple[int, tuple[tuple[int, int, int], ...]]
+"""Points, and for each track of a date (track, start, resource index)."""
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    day: int
+    placed: tuple[int, ...]
+    last: tuple[int, ...]
+    asked: Asked
+    ways: list[Way] = field(default_factory=list)
+    value: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Way:
+    """The next date with sessions, of which tracks, and what that costs apart from the times of day."""
+
+    day: int
+    tracks: tuple[int, ...]
+    points: int
+    node: Node
+    least: list[int]
+    """By resource of the led track (index 0 where it has no session that day): cheapest starts plus the rest."""
+
+
+class Joint:
+    """The nodes of one course start day. `led` is the track whose continuity resource the bounds follow."""
+
+    def __init__(
+        self,
+        chains: list[Chain],
+        links: Links,
+        start_day: int,
+        horizon: int,
+        days: Days,
+        out_of_time: Callable[[], bool],
+    ) -> None:
+        self.chains, self.links, self.start_day, self.pairs = chains, links, start_day, days
+        self.led = days.led
+        self.width = len(chains[self.led].names)
+        self.tables = [Tables(chain, start_day, horizon, 0) for chain in chains]
+        self.possible = all(table.possible for table in self.tables)
+        self.complete = True
+        self.nodes: dict[tuple, Node] = {}
+        self._next: dict[tuple[int, int, int], list[int]] = {}
+        self.root: Node | None = None
+        self.out_of_time = out_of_time
+        self.last_given = max((s.given.day for c in chains for s in c.steps if s.given is not None), default=0)
+
+    def bound(self) -> int:
+        """A bound without the nodes: what the tracks cost each for itself, and the longest of them."""
+        if not self.possible:
+            return INF
+        total = sum(min(min(values) for values in table.value[0].values()) for table in self.tables)
+        furthest = max(table.days[-1][0] for table in self.tables)
+        return total + LENGTH_POINTS * max(furthest - self.start_day, self.last_given - self.start_day, 0)
+
+    def build(self) -> None:
+        """Make every node that can be reached, then the values from the last date back."""
+        self.root = self._root()
+        layers: dict[int, list[Node]] = {self.root.day: [self.root]}
+        order: list[Node] = []
+        while layers:
+            for node in layers.pop(min(layers)):
+                order.append(node)
+                for way in self._ways(node, layers):
+                    node.ways.append(way)
+            if len(order) > MAX_NODES or self.out_of_time():
+                self.complete = False
+                return
+        for node in reversed(order):
+            self._rate(node)
+
+    def _root(self) -> Node:
+        placed, last = [], []
+        for chain in self.chains:
+            count = 0
+            while count < len(chain.steps) and chain.steps[count].given is not None:
+                count += 1
+            given = chain.steps[count - 1].given if count else None
+            placed.append(count)
+            last.append(given.day if given is not None else 0)
+        node = Node(self.start_day - 1, tuple(placed), tuple(last), self.links.asked_at_first(tuple(placed)))
+        return node
+
+    def next_days(self, track: int, placed: int, last: int) -> list[int]:
+        """The dates on which the next session of a track can lie."""
+        key = (track, placed, last)
+        if key not in self._next:
+            table = self.tables[track]
+            if placed == 0:
+                self._next[key] = table.days[0]
+            else:
+                self._next[key] = table.next_days(placed - 1, last)
+        return self._next[key]
+
+    def _ways(self, node: Node, layers: dict[int, list[Node]]) -> list[Way]:
+        open_tracks = [i for i, chain in enumerate(self.chains) if node.placed[i] < len(chain.steps)]
+        days = {i: [d for d in self.next_days(i, node.placed[i], node.last[i]) if d > node.day] for i in open_tracks}
+        if any(not found for found in days.values()) or not open_tracks:
+            return []
+        limit = min(found[-1] for found in days.values())
+        by_day: dict[int, list[int]] = {}
+        for i, found in days.items():
+            for day in found:
+                if day <= limit:
+                    by_day.setdefault(day, []).append(i)
+        due = {i: found[-1] for i, found in days.items()}
+        ways = []
+        for day in sorted(by_day):
+            here = by_day[day]
+            musts = {i for i in open_tracks if due[i] == day}
+            for size in range(max(len(musts), 1), len(here) + 1):
+                for tracks in combinations(here, size):
+                    if musts <= set(tracks):
+                        way = self._way(node, day, tracks, layers)
+                        if way is not None:
+                            ways.append(way)
+        return ways
+
+    def _way(self, node: Node, day: int, tracks: tuple[int, ...], layers: dict[int, list[Node]]) -> Way | None:
+        placed, last = list(node.placed), list(node.last)
+        points = LENGTH_POINTS * (max(day, self.last_given) - max(node.day, self.last_given, self.start_day))
+        for i in tracks:
+            if placed[i]:
+                points += self.tables[i].edge(placed[i], day - last[i])
+            placed[i] += 1
+            last[i] = day
+        if not self.links.day_allows(node.placed, node.last, day, tracks):
+            return None
+        asked = self.links.asked_after(node.asked, node.placed, day, tracks)
+        if asked is None:
+            return None
+        key = (day, tuple(placed), tuple(last), asked)
+        child = self.nodes.get(key)
+        if child is None:
+            child = self.nodes[key] = Node(*key)
+            layers.setdefault(day, []).append(child)
+        return Way(day, tracks, points, child, [])
+
+    def _rate(self, node: Node) -> None:
+        """Set the node's value: by the led track's last resource, the least over its ways."""
+        if all(node.placed[i] == len(chain.steps) for i, chain in enumerate(self.chains)):
+            node.value = [INF if node.asked else 0] * self.width
+            return
+        best = [INF] * self.width
+        ways = []
+        for way in node.ways:
+            steps = tuple(self.chains[i].steps[node.placed[i]] for i in way.tracks)
+            least = self.pairs.least(way.day, way.tracks, steps)
+            rest = way.node.value
+            if self.led in way.tracks:
+                way.least = [a + b if a < INF and b < INF else INF for a, b in zip(least, rest, strict=True)]
+                low = min(way.least)
+                if low >= INF:
+                    continue
+                switched = low + self.chains[self.led].continuity_points
+                free = way.least[0]
+                for r in range(self.width):
+                    best[r] = min(best[r], way.points + (min(way.least[r], free, switched) if r else low))
+            else:
+                way.least = [least[0] + b if least[0] < INF and b < INF else INF for b in rest]
+                if min(way.least) >= INF:
+                    continue
+                for r in range(self.width):
+                    best[r] = min(best[r], way.points + way.least[r])
+            ways.append(way)
+        node.ways = ways
+        node.value = best
+
+
+Placed = tuple[int, int, int]
+"""(track, start, resource index)"""
+
+Fits = Callable[[Step, Placed, Step, Placed], bool]
+"""Whether two sessions can share a date: one body, their links, their seats."""
+
+
+class Days:
+    """The cheapest starts of the sessions of one date, alone or two together, for one course."""
+
+    def __init__(self, chains: list[Chain], links: Links, fits: Fits) -> None:
+        self.chains, self.links, self.fits = chains, links, fits
+        sizes = [len(chain.steps) if chain.track.continuity else -1 for chain in chains]
+        self.led = sizes.index(max(sizes))
+        self._least: dict[tuple, list[int]] = {}
+        self._choices: dict[tuple, list[Choice]] = {}
+
+    def least(self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...]) -> list[int]:
+        """By resource of the led track, the least points of these sessions on a date (index 0 without that track)."""
+        key = (day, tracks, tuple(self._kind(step) for step in steps))
+        if key not in self._least:
+            self._least[key] = self._find_least(day, tracks, steps)
+        return self._least[key]
+
+    @staticmethod
+    def _kind(step: Step) -> int:
+        """What tells the starts of two sessions apart: the visit, or the session where it is locked or booked now."""
+        return id(step.offers) if step.given is None and step.current is None else id(step)
+
+    def _find_least(self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...]) -> list[int]:
+        width = len(self.chains[self.led].names)
+        if len(tracks) != 2:
+            out, other = [0] * width, 0
+            for i, step in zip(tracks, steps, strict=True):
+                least = self.chains[i].least(step, day)
+                if i == self.led:
+                    out = list(least)
+                else:
+                    other += min(least)
+            return [min(value + other, INF) for value in out]
+        out = [INF] * width
+        for r in range(width) if self.led in tracks else [0]:
+            first = next(iter(self.choices(day, tracks, steps, r, 0)), None)
+            if first is not None:
+                out[r] = first[0]
+        return out
+
+    def choices(self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...], led: int, at: int) -> list[Choice]:
+        """The choices of starts for these sessions on a date, cheapest first, at least up to position `at`.
+
+        `led` is the resource of the led track; the others may have any. All choices keep one body, seats of the date
+        and the links within it.
+        """
+        key = (day, tracks, tuple(self._kind(step) for step in steps), led if self.led in tracks else 0)
+        found = self._choices.get(key)
+        if found is not None and (len(found) > at or found[-1:] == [END]):
+            return found
+        lists = [self._single(i, step, day, led) for i, step in zip(tracks, steps, strict=True)]
+        reach = 12 if found is None else max(24, 2 * (found[-1][0] - found[0][0] if found else 24))
+        while True:
+            found, more = self._products(tracks, steps, lists, reach)
+            if len(found) > at or not more:
+                break
+            reach *= 4
+        if not more:
+            found.append(END)
+        self._choices[key] = found
+        return found
+
+    def _single(self, track: int, step: Step, day: int, led: int) -> list[tuple[int, int, int]]:
+        chain = self.chains[track]
+        resources = [led] if track == self.led else range(len(chain.names))
+        found = [
+            (points, index, r)
+            for r in resources
+            if chain.least(step, day)[r] < INF
+            for points, index in chain.ranked(step, day, r)
+        ]
+        found.sort()
+        return found
+
+    def _products(
+        self,
+        tracks: tuple[int, ...],
+        steps: tuple[Step, ...],
+        lists: list[list[tuple[int, int, int]]],
+        reach: int,
+    ) -> tuple[list[Choice], bool]:
+        """All compatible choices at most `reach` points above the sum of the cheapest, and whether there are more."""
+        if any(not single for single in lists):
+            return [], False
+        floor = sum(single[0][0] for single in lists)
+        top = sum(single[-1][0] for single in lists)
+        partial: list[Choice] = [(0, ())]
+        for position, (track, step, single) in enumerate(zip(tracks, steps, lists, strict=True)):
+            rest = sum(other[0][0] for other in lists[position + 1 :])
+            grown: list[Choice] = []
+            for points, chosen in partial:
+                for extra, index, r in single:
+                    if points + extra + rest > floor + reach:
+                        break
+                    there = zip(chosen, steps, strict=False)
+                    if all(self.fits(other, before, step, (track, index, r)) for before, other in there):
+                        grown.append((points + extra, (*chosen, (track, index, r))))
+            partial = grown
+        partial.sort()
+        return partial, floor + reach < top
+
+
+END: Choice = (INF, ())
+"""Marks a list of choices that is whole."""

@@ -1,0 +1,295 @@
+"""Rule 5 in the search: what links ask of dates (for the bounds) and of instants (for the plan)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .options import INF, Chain, Step, seconds_at_least, seconds_at_most
+from .problem import Problem
+from .protocol import Link, Protocol
+from .timeline import Timeline
+
+Asked = tuple[tuple[int, int, int, int], ...]
+"""Open questions of `at_least` links: (link, number of the session of `after`, its date, sessions still wanted)."""
+
+Owed = tuple[tuple[int, int, int, int], ...]
+"""The same in instants: (link, first second, last second, sessions still wanted)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A link with its tracks as indices and its hours as whole seconds; `apart` has both tracks and no seconds."""
+
+    type: str
+    track: int
+    after: int
+    low: int
+    high: int
+    count: int
+
+    @classmethod
+    def of(cls, link: Link, protocol: Protocol) -> Tie:
+        index = {track.name: i for i, track in enumerate(protocol.tracks)}
+        if link.tracks is not None:
+            return cls(link.type, index[link.tracks[0]], index[link.tracks[1]], 0, INF, 0)
+        low = seconds_at_least((link.hours if link.type == "clear" else link.min_hours) or 0)
+        high = INF if link.type == "clear" else seconds_at_most(link.max_hours)
+        return cls(link.type, index[link.track or ""], index[link.after or ""], low, high, link.count or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A session placed on a date: seconds of its treatment, from start to end."""
+
+    track: int
+    number: int
+    treat: int
+    done: int
+    given: bool
+
+
+class Links:
+    def __init__(self, problem: Problem, protocol: Protocol, chains: list[Chain], line: Timeline) -> None:
+        self.chains, self.line = chains, line
+        self.ties = [Tie.of(link, protocol) for link in protocol.links]
+        self.now = None if problem.now is None else problem.now.timestamp() - line.base
+        self.given = [self._given_ends(chain) for chain in chains]
+        self.all_given = [all(step.given is not None for step in chain.steps) for chain in chains]
+        self._meets: dict[tuple[int, int, int, int, int], bool] = {}
+
+    @staticmethod
+    def _given_ends(chain: Chain) -> list[tuple[int, int]]:
+        """(end of treatment, start of treatment) of the locked sessions of a track, in order of time."""
+        found = [(s.given.second + s.done, s.given.second + s.lead) for s in chain.steps if s.given is not None]
+        return sorted(found)
+
+    # Dates
+
+    def _ends(self, step: Step, chain: Chain, day: int) -> tuple[int, int]:
+        first, last = chain.reach(step, day)
+        return first + step.done - step.lead, last + step.done - step.lead
+
+    def _may_meet(self, tie: Tie, number: int, day: int, after_number: int, after_day: int) -> bool:
+        """Whether some start on the one date lies low..high after some end of treatment on the other."""
+        key = (self.ties.index(tie), number, day, after_number, after_day)
+        if key not in self._meets:
+            chain, after = self.chains[tie.track], self.chains[tie.after]
+            first, last = chain.reach(chain.steps[number - 1], day)
+            begin, end = self._ends(after.steps[after_number - 1], after, after_day)
+            self._meets[key] = last - begin >= tie.low and first - end <= tie.high
+        return self._meets[key]
+
+    def asked_at_first(self, placed: tuple[int, ...]) -> Asked:
+        """What the locked sessions at the head of each track ask of the sessions to come."""
+        out = []
+        for index, tie in enumerate(self.ties):
+            if tie.type != "at_least" or not tie.count:
+                continue
+            for number in range(1, placed[tie.after] + 1):
+                step = self.chains[tie.after].steps[number - 1]
+                if step.given is None or self._is_excused(tie, step):
+                    continue
+                end = step.given.second + step.done
+                inside = sum(
+                    tie.low <= s.given.second + s.lead - end <= tie.high
+                    for s in self.chains[tie.track].steps[: placed[tie.track]]
+                    if s.given is not None
+                )
+                if inside < tie.count:
+                    out.append((index, number, step.given.day, tie.count - inside))
+        return tuple(out)
+
+    def _is_excused(self, tie: Tie, step: Step) -> bool:
+        """Rule 5: an `at_least` window that began before now, or that only locked sessions could fill."""
+        if step.given is None:
+            return False
+        begun = self.now is not None and step.given.second + step.done + tie.low < self.now
+        return begun or self.all_given[tie.track]
+
+    def day_allows(self, placed: tuple[int, ...], last: tuple[int, ...], day: int, tracks: tuple[int, ...]) -> bool:
+        """Whether links let sessions of these tracks lie on a date, as far as dates tell."""
+        return all(self._day_allows(tie, placed, last, day, tracks) for tie in self.ties)
+
+    def _day_allows(
+        self, tie: Tie, placed: tuple[int, ...], last: tuple[int, ...], day: int, tracks: tuple[int, ...]
+    ) -> bool:
+        if tie.track not in tracks or tie.type == "at_least":
+            return True
+        number, after = placed[tie.track] + 1, placed[tie.after]
+        step = self.chains[tie.track].steps[number - 1]
+        both = tie.after in tracks
+        if step.given is not None:
+            return True
+        if tie.type == "apart":
+            return not both
+        if self.given[tie.after]:
+            return True  # Locked sessions may lie in any order; the instants decide.
+        if tie.type == "clear":
+            return not after or last[tie.after] == day or self._may_meet(tie, number, day, after, last[tie.after])
+        if tie.type == "sequence":
+            if number > 1:
+                return True
+            if after + both < len(self.chains[tie.after].steps):
+                return False
+        if both and self._may_meet(tie, number, day, after + 1, day):
+            return True
+        if both and tie.type == "sequence":
+            return False
+        return bool(after) and self._may_meet(tie, number, day, after, last[tie.after])
+
+    def asked_after(self, asked: Asked, placed: tuple[int, ...], day: int, tracks: tuple[int, ...]) -> Asked | None:
+        """What `at_least` links ask once these sessions are placed; None where one can no longer be met."""
+        if not asked and not any(tie.type == "at_least" and tie.after in tracks for tie in self.ties):
+            return asked
+        found = list(asked)
+        for index, tie in enumerate(self.ties):
+            if tie.type == "at_least" and tie.count and tie.after in tracks:
+                number = placed[tie.after] + 1
+                step = self.chains[tie.after].steps[number - 1]
+                if not self._is_excused(tie, step):
+                    found.append((index, number, day, tie.count - self._already(tie, step, day)))
+        left = []
+        for index, number, on, wanted in found:
+            tie = self.ties[index]
+            if tie.track in tracks and self._may_meet(tie, placed[tie.track] + 1, day, number, on):
+                wanted -= 1
+            if wanted <= 0:
+                continue
+            after = self.chains[tie.after]
+            if self._ends(after.steps[number - 1], after, on)[1] + tie.high < self.line.midnight(day + 1) * 60:
+                return None
+            left.append((index, number, on, wanted))
+        return tuple(sorted(left))
+
+    def _already(self, tie: Tie, step: Step, day: int) -> int:
+        """Locked sessions at the head of the track that may lie in the window: not seen again as the days pass."""
+        count = 0
+        for other in self.chains[tie.track].steps:
+            if other.given is None:
+                break
+            count += other.given.day >= day
+        return count
+
+    # Instants
+
+    def owed_at_first(self, asked: Asked) -> Owed:
+        out = []
+        for index, number, _, wanted in asked:
+            tie = self.ties[index]
+            step = self.chains[tie.after].steps[number - 1]
+            end = (step.given.second if step.given is not None else 0) + step.done
+            out.append((index, end + tie.low, min(end + tie.high, INF), wanted))
+        return tuple(sorted(out))
+
+    def keeps(self, placed: tuple[int, ...], ends: tuple[int, ...], events: list[Event]) -> bool:
+        """Whether the sessions of one date keep every link to what lies before them and to each other.
+
+        `ends` are the ends of treatment of the last session of each track that is not locked, -INF where none is.
+        """
+        return all(
+            self._tie_kept(tie, placed, ends, event, events)
+            for tie in self.ties
+            for event in events
+            if event.track == tie.track or (tie.type == "sequence" and event.track == tie.after)
+        )
+
+    def _tie_kept(
+        self, tie: Tie, placed: tuple[int, ...], ends: tuple[int, ...], event: Event, events: list[Event]
+    ) -> bool:
+        if tie.type in ("at_least", "apart"):
+            return True
+        if tie.type == "sequence":
+            return self._sequence_kept(tie, placed, ends, event, events)
+        if tie.type == "clear" and event.given:
+            return all(
+                other.track != tie.after or other.given or self._is_clear(tie, other.done, event.treat)
+                for other in events
+            ) and self._is_clear(tie, ends[tie.after], event.treat)
+        last, given = self._latest(tie.after, ends, event, events)
+        if tie.type == "clear":
+            return last == -INF or event.treat - last >= tie.low
+        if last == -INF:
+            return event.given
+        return (event.given and given) or tie.low <= event.treat - last <= tie.high
+
+    @staticmethod
+    def _is_clear(tie: Tie, end: int, treat: int) -> bool:
+        return end > treat or treat - end >= tie.low
+
+    def _latest(self, after: int, ends: tuple[int, ...], event: Event, events: list[Event]) -> tuple[int, bool]:
+        """The latest end of treatment of a track that is not after an event's start, and whether it is locked."""
+        best, locked = (ends[after], False) if ends[after] <= event.treat else (-INF, False)
+        for other in events:
+            if other.track == after and not other.given and best < other.done <= event.treat:
+                best = other.done
+        for end, _ in self.given[after]:
+            if best < end <= event.treat:
+                best, locked = end, True
+        return best, locked
+
+    def _sequence_kept(
+        self, tie: Tie, placed: tuple[int, ...], ends: tuple[int, ...], event: Event, events: list[Event]
+    ) -> bool:
+        """Checked when the later placed of the two sessions of the link is placed."""
+        first, last = self.chains[tie.track].steps[0], self.chains[tie.after].steps[-1]
+        if first.given is not None and last.given is not None:
+            return True
+        if first.given is not None:
+            treat: int | None = first.given.second + first.lead
+        else:
+            treat = next((e.treat for e in events if e.track == tie.track and e.number == 1), None)
+            if treat is None:
+                return True
+        if last.given is not None:
+            end: int | None = last.given.second + last.done
+        else:
+            end = next((e.done for e in events if e.track == tie.after and e.number == last.number), None)
+            if end is None and placed[tie.after] == len(self.chains[tie.after].steps):
+                end = ends[tie.after]
+            if end is None:
+                return first.given is not None
+        return tie.low <= treat - end <= tie.high
+
+    def owed_after(self, owed: Owed, placed: tuple[int, ...], day: int, events: list[Event]) -> Owed | None:
+        """What `at_least` links still want after a date; None where one can no longer be met."""
+        if not self.ties or (not owed and not any(tie.type == "at_least" for tie in self.ties)):
+            return owed
+        found = list(owed)
+        for event in events:
+            for index, tie in enumerate(self.ties):
+                if tie.type != "at_least" or not tie.count or event.track != tie.after:
+                    continue
+                step = self.chains[tie.after].steps[event.number - 1]
+                if self._is_excused(tie, step):
+                    continue
+                low, high = event.done + tie.low, min(event.done + tie.high, INF)
+                head = self.chains[tie.track].steps[: placed[tie.track]]
+                inside = sum(low <= s.given.second + s.lead <= high for s in head if s.given is not None)
+                found.append((index, low, high, tie.count - inside))
+        left = []
+        next_day = self.line.midnight(day + 1) * 60
+        for index, low, high, wanted in found:
+            wanted -= sum(e.track == self.ties[index].track and low <= e.treat <= high for e in events)
+            if wanted <= 0:
+                continue
+            if high < next_day:
+                return None
+            left.append((index, low, high, wanted))
+        return tuple(sorted(left))
+
+    def pair_kept(self, one: Event, other: Event) -> bool:
+        """Whether two sessions of one date keep the links between them; what lies before them apart."""
+        for tie in self.ties:
+            if {one.track, other.track} != {tie.track, tie.after} or (one.given and other.given):
+                continue
+            if tie.type == "apart":
+                return False
+            event, after = (one, other) if one.track == tie.track else (other, one)
+            gap = event.treat - after.done
+            if gap < 0:
+                continue
+            if tie.type == "clear" and gap < tie.low:
+                return False
+            if tie.type == "window" and not tie.low <= gap <= tie.high:
+                return False
+        return True
