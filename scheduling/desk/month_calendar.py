@@ -54,7 +54,7 @@ def lay_out_months(chips: Iterable[Chip], *, today: date, closed: Mapping[date, 
 
 
 def _lay_out_month(month: date, by_day: Mapping[date, list[Chip]], today: date, closed: Mapping[date, str]) -> Month:
-    weeks = calendar.Calendar(firstweekday=0).monthdatescalendar(month.year, month.month)
+    weeks = calendar.Calendar(firstweekday=calendar.SUNDAY).monthdatescalendar(month.year, month.month)
     return Month(month, tuple(tuple(_lay_out_day(on, month, by_day, today, closed) for on in week) for week in weeks))
 
 

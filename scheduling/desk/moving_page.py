@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from protocols.models.visit import Place
 from scheduling.desk.acting import refusals_told
 from scheduling.desk.session_acts import MOVE, acts_for
 from scheduling.desk.wording import label_of, say_short_day
@@ -27,9 +28,10 @@ def show_moving(request: HttpRequest, admin_site: AdminSite, session: Session) -
     now = timezone.now()
     today = now.astimezone(session.site.zone).date()
     monday = read_monday(request.GET.get("week", ""), session, today=today)
+    is_external = session.visit_type.place == Place.EXTERNAL
     offers: list[PlacedSession] = []
     with refusals_told(request):
-        if can_move := MOVE in acts_for(session, now=now):
+        if (can_move := MOVE in acts_for(session, now=now)) and not is_external:
             last = monday + timedelta(days=6)
             offers = legal_times(session, now=now, first_on=max(monday, today), last_on=last)
     page = reverse("admin:scheduling_session_change", args=[session.pk])
@@ -46,6 +48,7 @@ def show_moving(request: HttpRequest, admin_site: AdminSite, session: Session) -
         ],
         "session": session,
         "can_move": can_move,
+        "is_external": is_external,
         "days": group_by_day(offers, session),
         "monday": monday,
         "sunday": monday + timedelta(days=6),

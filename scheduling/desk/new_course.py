@@ -5,6 +5,7 @@ Nothing is written before it is booked; the plan that was shown travels signed i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -68,15 +69,8 @@ def _choose_patient(request: HttpRequest, admin_site: AdminSite, patients: Any) 
 
 
 def propose(form: NewCourseForm, *, now: datetime, by: User) -> Proposal:
-    """Plan what the form asks for; nothing stays in the database."""
-    if form.anchor_at is None:
-        return propose_course(form.course_asked_for(uuid=uuid4(), now=now, by=by), now=now)
-    with transaction.atomic():
-        # The day of the operation is a session like any other to the planner: written, read, and taken back.
-        course = request_course(**form.asked_for(), now=now, by=by, anchor_at=form.anchor_at)
-        proposal = propose_course(course, now=now)
-        transaction.set_rollback(True)
-    return proposal
+    """Plan what the form asks for; nothing is written."""
+    return propose_course(form.draft(uuid=uuid4(), now=now, by=by), now=now, anchor_at=form.anchor_at)
 
 
 def _preview(
@@ -111,21 +105,18 @@ def _book(request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, *, n
 
 def book_plan(form: NewCourseForm, plan: CoursePlan, *, now: datetime, by: User) -> Course:
     """Book what was shown, or nothing. A second click finds the course that the first one booked."""
-    if form.waiting is not None:
-        with transaction.atomic():
-            course = form.course_asked_for(uuid=UUID(plan.id), now=now, by=by)
-            course.save(update_fields=WISHES)
-            return book_course(course, plan=plan, now=now, by=by)
-    if form.anchor_at is None:
-        if existing := Course.objects.filter(uuid=plan.id).first():
-            return existing
-        return book_course(form.course_asked_for(uuid=UUID(plan.id), now=now, by=by), plan=plan, now=now, by=by)
+    if form.waiting is None and (existing := Course.objects.filter(uuid=plan.id).first()):
+        return existing
+    course = form.draft(uuid=UUID(plan.id), now=now, by=by)
+    if form.anchor_at is None and form.waiting is None:
+        return book_course(course, plan=plan, now=now, by=by)
     with transaction.atomic():
-        course = request_course(**form.asked_for(), now=now, by=by, anchor_at=form.anchor_at)
-        proposal = propose_course(course, now=now)
-        if not proposal.is_planned or proposal.plan.sessions != plan.sessions:
-            raise StalePlan
-        return book_course(course, plan=proposal.plan, now=now, by=by)
+        if form.waiting is not None:
+            course.save(update_fields=WISHES)
+        else:
+            # The day of the operation is a session that stands before the others are booked around it.
+            course = request_course(**form.asked_for(), now=now, by=by, anchor_at=form.anchor_at)
+        return book_course(course, plan=replace(plan, id=str(course.uuid)), now=now, by=by)
 
 
 def with_trial(posted: QueryDict) -> QueryDict:

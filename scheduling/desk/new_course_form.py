@@ -15,6 +15,7 @@ from clinic.models import Patient, Site, User
 from protocols.models import ProtocolVersion, Track
 from protocols.models.protocol import Family
 from protocols.models.visit import Place
+from scheduling.booking import draft_course
 from scheduling.models import Course
 
 DEFAULT_TIME = time(9)
@@ -145,10 +146,12 @@ class NewCourseForm(forms.Form):
         texts = {name: str(getattr(value, "pk", value)) for name, value in asked.items()}
         return {**texts, "anchor_at": str(self.anchor_at or "")}
 
-    def course_asked_for(self, *, uuid: UUID, now: datetime, by: User) -> Course:
+    def draft(self, *, uuid: UUID, now: datetime, by: User) -> Course:
         """A course that is not saved; or the one that waits, with these wishes, not saved either."""
         if self.waiting is None:
-            return Course(uuid=uuid, requested_at=now, requested_by=by, **self.asked_for())
+            course = draft_course(**self.asked_for(), now=now, by=by, anchor_at=self.anchor_at)
+            course.uuid = uuid
+            return course
         for name in WISHES:
             setattr(self.waiting, name, self.cleaned_data[name])
         return self.waiting

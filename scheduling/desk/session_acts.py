@@ -28,16 +28,16 @@ RELOAD = "This page was not complete. Nothing was changed; please try once more.
 def acts_for(session: Session, *, now: datetime) -> tuple[str, ...]:
     """The acts that make sense for a session as it is; the domain has the last word."""
     if session.visit_type.place == Place.EXTERNAL:
-        return ()
+        return (MOVE,) if session.status == SessionStatus.BOOKED and session.start > now else ()
     match session.status:
         case SessionStatus.BOOKED if session.local_date > now.astimezone(session.local_start.tzinfo).date():
             return (MOVE, CANCEL)
-        case SessionStatus.BOOKED if session.end > now:
-            return (ARRIVED, MISSED, MOVE, CANCEL) if session.start > now else (ARRIVED, COMPLETED, MISSED)
-        case SessionStatus.BOOKED | SessionStatus.UNRECORDED:
+        case SessionStatus.BOOKED:
+            return (ARRIVED, MISSED, MOVE, CANCEL)
+        case SessionStatus.UNRECORDED:
             return (COMPLETED, MISSED)
         case SessionStatus.ARRIVED:
-            return (COMPLETED, MISSED, UNDO)
+            return (COMPLETED, UNDO)
         case SessionStatus.COMPLETED | SessionStatus.MISSED:
             return (UNDO,)
     return ()
@@ -92,16 +92,18 @@ def _move(request: HttpRequest, session: Session, *, now: datetime, by: User, se
     if start is None:
         raise refuse("New time: choose one of the times offered.")
     override = request.POST.get("override_reason", "").strip()[:200]
-    if "override" in request.POST and not (override and by.has_perm("scheduling.override_rules")):
-        raise refuse("Reason: setting a rule aside needs the right to do so, and a reason.")
+    if override and not by.has_perm("scheduling.override_rules"):
+        raise refuse("Only a clinician may set a rule aside.")
+    if "override" in request.POST and not override:
+        raise refuse("Reason: say why the rule is set aside.")
     moved = move_session(session, start=start, now=now, by=by, override_reason=override, seen_at=seen_at)
     return f"Moved to {say_moment(moved.local_start)}. The patient is told within a few minutes."
 
 
 def read_start(posted: Any, session: Session) -> datetime | None:
-    """The chosen instant; an override gives a day and a time on the site's clock."""
+    """The chosen instant; a time that is not one of those offered comes as day and time on the site's clock."""
     try:
-        if "override" in posted:
+        if "day" in posted:
             on, at = date.fromisoformat(posted.get("day", "")), posted.get("time", "")
             return datetime.fromisoformat(f"{on}T{at}").replace(tzinfo=session.site.zone)
         start = datetime.fromisoformat(posted.get("start", ""))

@@ -26,7 +26,7 @@ def describe_today(request: HttpRequest) -> dict[str, Any]:
     rows = describe_sessions(for_rows(todays_sessions(sites, now=now)), now=now, tracks={})
     for row in rows:
         row["protocol"] = row["session"].course.version.protocol.name
-    decisions = list(due_points(sites)[: DECISIONS_SHOWN + 1])
+    decisions = list(due_points(sites, now=now)[: DECISIONS_SHOWN + 1])
     return {
         "today": now.astimezone(places[0].zone).date() if places else now.date(),
         "places": places,
@@ -43,7 +43,7 @@ def todays_sessions(sites: QuerySet[Site], *, now: datetime) -> QuerySet[Session
     return found.order_by("start", "pk")
 
 
-def due_points(sites: QuerySet[Site]) -> QuerySet[Session]:
+def due_points(sites: QuerySet[Site], *, now: datetime) -> QuerySet[Session]:
     """The sessions after which a clinician is to decide and has not, each with the question."""
     decided = CourseDecision.objects.filter(
         course=OuterRef("course"), decision_point=OuterRef("track__decision_points__pk")
@@ -51,10 +51,14 @@ def due_points(sites: QuerySet[Site]) -> QuerySet[Session]:
     reached = Session.objects.filter(
         site__in=sites,
         course__status__in=[CourseStatus.BOOKED, CourseStatus.RUNNING],
-        status__in=[SessionStatus.ARRIVED, SessionStatus.COMPLETED, SessionStatus.UNRECORDED],
+        start__lte=now,
         track__decision_points__after_number=F("number"),
     )
-    asked = reached.filter(~Exists(decided)).annotate(question=F("track__decision_points__question"))
+    asked = (
+        reached.exclude(status=SessionStatus.MISSED)
+        .filter(~Exists(decided))
+        .annotate(question=F("track__decision_points__question"))
+    )
     return asked.select_related("patient", "course__version__protocol").order_by("start", "pk")
 
 
@@ -78,7 +82,7 @@ def count_figures(
         (calls, "to call", reverse("admin:desk_call_list"), True),
         (courses["infeasible"], "could not be planned", f"{course_list}?status__exact=infeasible", True),
         (courses["planning"], "being planned", f"{course_list}?status__exact=planning", False),
-        (due_points(sites).count(), "decisions due", "#decisions", True),
+        (due_points(sites, now=now).count(), "decisions due", "#decisions", True),
     ]
     return [
         {"number": number, "label": label, "url": url, "wants": wants and number > 0}
