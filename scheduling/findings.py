@@ -31,10 +31,12 @@ def _refusal(violation: engine.Violation, names: Mapping[int, str], problem: eng
     when = f" on {at:%B} {at.day} at {at:%H:%M}" if at else ""
     rule = RULES.get(violation.rule, "given")
     message = f"{violation.message[:1].upper()}{violation.message[1:]}."
-    if violation.rule == 7 and resource:
+    if rule == "seat" and resource:
         # The engine's own words name rows by their keys, and the course that is in the way.
         state = "taken" if "together with" in violation.message else "not available"
         message = f"{resource} is {state}{when}."
+    elif rule == "opening" and "patient" in violation.message:
+        rule, message = "patient", f"The patient is not free{when}."
     return Refusal(
         message,
         session=f"{violation.track} {violation.number}" if violation.track else "",
