@@ -185,6 +185,9 @@ def queue_summary(ledger: Ledger, sessions: Sequence[Session]) -> None:
     """The list of the whole course. One on paper counts as told at once: nobody reports when it was handed over."""
     if (waiting := ledger.find(NoticeKind.COURSE_SUMMARY)) is not None:
         postpone(ledger, waiting)
+        for notice in ledger.waiting:
+            if notice.kind == NoticeKind.CALENDAR and notice.due_at < ledger.due_soon:
+                postpone(ledger, notice)  # no invite before the list that explains it
     else:
         ledger.add(NoticeKind.COURSE_SUMMARY, f"summary:{ledger.course.uuid}", ledger.due_soon)
     if not ledger.by_mail:
@@ -223,8 +226,9 @@ def fingerprint(sessions: Iterable[Session]) -> str:
 
 def postpone(ledger: Ledger, notice: Notice) -> None:
     """Wait for further corrections, from the last one on."""
-    notice.due_at = ledger.due_soon
-    ledger.changed.append(notice)
+    if notice.status == NoticeStatus.DUE:
+        notice.due_at = ledger.due_soon
+        ledger.changed.append(notice)
 
 
 def queue_invites(ledger: Ledger, sessions: Sequence[Session]) -> None:

@@ -45,23 +45,27 @@ def make_course(
         requested_at=now,
         booked_at=now,
     )
-    track = version.tracks.get()
     Session.objects.bulk_create(
-        Session(
-            course=course,
-            patient=patient,
-            site=site,
-            track=track,
-            visit_type=track.visit_type,
-            number=number,
-            status_at=now,
-            created_at=now,
-            **span(start, minutes=minutes, timezone=site.timezone),
-            changed_at=now,
-        )
+        new_session(course, start, number=number, now=now, minutes=minutes)
         for number, start in enumerate(starts, start=1)
     )
     return course
+
+
+def new_session(course: Course, start: datetime, *, number: int, now: datetime, minutes: int = 45) -> Session:
+    track = course.version.tracks.get()
+    return Session(
+        course=course,
+        patient=course.patient,
+        site=course.site,
+        track=track,
+        visit_type=track.visit_type,
+        number=number,
+        status_at=now,
+        created_at=now,
+        changed_at=now,
+        **span(start, minutes=minutes, timezone=course.site.timezone),
+    )
 
 
 def span(start: datetime, *, minutes: int, timezone: str) -> dict[str, Any]:
@@ -80,6 +84,14 @@ def book(patient: Patient, starts: Sequence[datetime], *, now: datetime, **field
     course = make_course(patient, starts, now=now, **fields)
     outbox.course_booked(course, course.sessions.all(), now=now)
     return course
+
+
+@transaction.atomic
+def add(course: Course, start: datetime, *, number: int, now: datetime) -> Session:
+    session = new_session(course, start, number=number, now=now)
+    session.save()
+    outbox.sessions_changed(course, [session], now=now)
+    return session
 
 
 @transaction.atomic
