@@ -1,9 +1,10 @@
-"""Form fields of clinic records: the weekly table as rows of times, from and to, for each weekday."""
+"""Form fields of clinic records: time zones, and the weekly table as rows of times for each weekday."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -12,6 +13,16 @@ from clinic.weekly import CLOCK, WEEKDAY_NAMES, WEEKDAYS, clock_minutes
 
 MIDNIGHT = "00:00"
 DAY_END = "24:00"
+
+
+class TimezoneInput(forms.TextInput):
+    """A text box that offers the known zones as one types."""
+
+    template_name = "clinic/timezone_input.html"
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context = super().get_context(name, value, {**(attrs or {}), "list": f"{name}-zones"})
+        return {**context, "zones": sorted(zone for zone in available_timezones() if "/" in zone)}
 
 
 class WeeklyTableWidget(forms.Widget):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -88,7 +89,7 @@ class SiteAdmin(GuardedAdmin):
             raise Http404
         now = timezone.now()
         form = HolidayForm(
-            request.POST if request.method == "POST" else None, site=site, first_year=now.astimezone(site.zone).year
+            request.POST if request.method == "POST" else None, site=site, today=now.astimezone(site.zone).date()
         )
         context = {"title": f"Public holidays for {site}", "site": site, "form": form, "opts": self.opts}
         if request.method == "POST" and form.is_valid():
@@ -111,10 +112,10 @@ class HolidayForm(forms.Form):
         widget=forms.CheckboxSelectMultiple, label="Close on", error_messages={"required": "Tick at least one day."}
     )
 
-    def __init__(self, *args: Any, site: Site, first_year: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, site: Site, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.site = site
-        self.holidays = {f"{holiday.on}": holiday for holiday in find_open_holidays(site, first_year=first_year)}
+        self.holidays = {f"{holiday.on}": holiday for holiday in find_open_holidays(site, today=today)}
         choices = [(key, f"{say_short_day(day.on)}, {day.on.year}: {day.name}") for key, day in self.holidays.items()]
         self.fields["days"].choices = choices  # type: ignore[attr-defined]
 
@@ -125,18 +126,18 @@ class HolidayForm(forms.Form):
         return len(chosen)
 
 
-def find_open_holidays(site: Site, *, first_year: int) -> list[PublicHoliday]:
-    """The public holidays of the site's region on which it is not closed yet."""
+def find_open_holidays(site: Site, *, today: date) -> list[PublicHoliday]:
+    """The public holidays to come, of the site's region, on which it is not closed yet."""
     if not site.holiday_country:
         return []
-    years = range(first_year, first_year + YEARS_OFFERED)
+    years = range(today.year, today.year + YEARS_OFFERED)
     closures = list(site.closures.all())
     return [
         holiday
         for holiday in list_public_holidays(
             country=site.holiday_country, subdivision=site.holiday_subdivision, years=years
         )
-        if not any(closure.first_on <= holiday.on <= closure.last_on for closure in closures)
+        if holiday.on >= today and not any(closure.first_on <= holiday.on <= closure.last_on for closure in closures)
     ]
 
 
