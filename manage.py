@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["plan_file"]:
+        # Needs neither settings nor apps, and starts in a fraction of the time without them.
+        from scheduling.management.commands.plan_file import Command
+
+        Command().run_from_argv(sys.argv)
+        return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
     from clinic import localservices
 

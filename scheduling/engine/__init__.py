@@ -15,6 +15,7 @@ from .cost import cost
 from .document import read_problem, read_result, write_problem, write_result
 from .faults import FormatError
 from .intervals import Interval
+from .offers import Offer, legal_starts, openings
 from .problem import (
     Booking,
     Course,
@@ -45,6 +46,7 @@ __all__ = [
     "HoldNeed",
     "Interval",
     "Link",
+    "Offer",
     "Opening",
     "Phase",
     "PlacedHold",
@@ -62,7 +64,9 @@ __all__ = [
     "Week",
     "check",
     "cost",
+    "legal_starts",
     "minutes_of",
+    "openings",
     "plan",
     "read_problem",
     "read_result",

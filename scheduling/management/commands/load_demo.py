@@ -24,9 +24,6 @@ from scheduling.management.progress import ProgressBar
 from scheduling.models import Course, CourseStatus
 from scheduling.tasks import extend_open_courses, publish, publish_planning
 
-# Without a course planned in so many seconds, nobody is working on them.
-PATIENCE = 25.0
-
 
 class Command(BaseCommand):
     help = "Load the demonstration clinic. Asked twice, it adds nothing twice."
@@ -38,12 +35,16 @@ class Command(BaseCommand):
             "--demo", "--force", action="store_true", dest="demo", help="Load it into DATABASE_URL, if that is empty."
         )
 
-    def handle(self, *args: Any, prepare: bool = False, fill: bool = False, demo: bool = False, **options: Any) -> None:
+        parser.add_argument(
+            "--patience", type=float, default=25, help="Seconds without a planned course until it gives up waiting."
+        )
+
+    def handle(self, *args: Any, prepare: bool, fill: bool, demo: bool, patience: float, **options: Any) -> None:
         both = prepare == fill
         if prepare or both:
             self.prepare(demo=demo)
         if fill or both:
-            self.fill()
+            self.fill(patience=patience)
 
     def prepare(self, *, demo: bool) -> None:
         if not find_demo_site():
@@ -59,7 +60,7 @@ class Command(BaseCommand):
         if not demo and not localservices.uses_embedded_database():
             raise CommandError("DATABASE_URL is set: give --demo to load invented patients into that database.")
 
-    def fill(self) -> None:
+    def fill(self, *, patience: float) -> None:
         site = find_demo_site()
         if site is None:
             raise CommandError("There is no demonstration clinic here: run load_demo --prepare first.")
@@ -71,11 +72,11 @@ class Command(BaseCommand):
         if waiting:
             publish_planning(waiting)
             publish(extend_open_courses)
-            self.wait_for(waiting)
+            self.wait_for(waiting, patience=patience)
         for line in describe(site, now=timezone.now()):
             self.stdout.write(line)
 
-    def wait_for(self, course_ids: list[int]) -> None:
+    def wait_for(self, course_ids: list[int], *, patience: float) -> None:
         """Until the worker has planned them all; it goes on without us where we lose patience."""
         show = ProgressBar(self.stdout, "Planning and booking courses")
         left, changed_at = len(course_ids), time.monotonic()
@@ -84,9 +85,10 @@ class Command(BaseCommand):
             if now_left < left:
                 left, changed_at = now_left, time.monotonic()
                 show(len(course_ids) - left, len(course_ids))
-            elif time.monotonic() - changed_at > PATIENCE:
+            elif time.monotonic() - changed_at > patience:
+                waiting = "1 course waits" if left == 1 else f"{left} courses wait"
                 raise CommandError(
-                    f"The worker does not answer: {left} courses wait to be planned. "
-                    "They are planned within minutes once it runs (./cadence run)."
+                    f"The worker does not answer: {waiting} to be planned. "
+                    "That happens by itself once it runs (./cadence run)."
                 )
             time.sleep(0.2)
