@@ -274,11 +274,12 @@ def queue_reminders(ledger: Ledger) -> None:
     )
     waiting = {notice.key: notice for notice in ledger.waiting if notice.kind in REMINDERS}
     wanted = {wish.key: wish for wish in wishes}
-    for key in waiting.keys() - wanted.keys():
-        if waiting[key].status == NoticeStatus.DUE:
-            ledger.drop(waiting[key])
-    for key in wanted.keys() - waiting.keys():
-        wish = wanted[key]
+    for key, notice in waiting.items():
+        if key not in wanted and notice.status == NoticeStatus.DUE:
+            ledger.drop(notice)
+    for key, wish in wanted.items():
+        if key in waiting:
+            continue
         due_at = ledger.open_days.last_before(wish.due_at, zone=patient.zone) if ledger.open_days else wish.due_at
         ledger.add(wish.kind, key, due_at, session=wish.session)
         ledger.new[-1].useful_until = wish.useful_until

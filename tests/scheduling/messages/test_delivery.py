@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
-from icalendar import Calendar
 
 from clinic.models import Channel, Patient
 from protocols.models import Instruction, VisitType
-from scheduling.messages import delivery, outbox
+from scheduling.messages import outbox
 from scheduling.models import Announcement, Course, Notice, NoticeKind, NoticeStatus, Session, SessionStatus
 from tests.scheduling.messages import cast
+from tests.scheduling.messages.mailbox import deliver, read_event, read_parts
 
 SOON = timedelta(seconds=121)
 
@@ -21,22 +21,6 @@ SOON = timedelta(seconds=121)
 def nine(day: int) -> datetime:
     """09:00 in New York, so many days after Monday, November 23."""
     return datetime(2026, 11, 23, 14, tzinfo=UTC) + timedelta(days=day)
-
-
-def deliver(now: datetime) -> list[str]:
-    """The subjects of what went out, with METHOD and SEQUENCE where there is an event."""
-    mail.outbox.clear()
-    delivery.deliver_due(now=now)
-    return [describe(message) for message in mail.outbox]
-
-
-def describe(message: mail.EmailMultiAlternatives) -> str:
-    events = [part.content for part in message.alternatives if part.mimetype.startswith("text/calendar")]
-    if not events:
-        return message.subject
-    parsed = Calendar.from_ical(events[0])
-    [event] = parsed.walk("VEVENT")
-    return f"{parsed['METHOD']} {event['SEQUENCE']} {event.start:%m-%dT%H} {message.subject}"
 
 
 def session(course: Course, number: int = 1) -> Session:
@@ -66,7 +50,7 @@ def test_summary_lists_every_appointment_with_its_zone_and_the_place(patient: Pa
         "Questions, or you cannot come? Please call us: +1 555 0100\n\n"
         "Riverside riverside\n1 Main Street, Springfield\n+1 555 0100\n"
     )
-    assert [part.mimetype for part in summary.alternatives] == ["text/html"]
+    assert [kind for kind, _ in read_parts(summary)] == ["text/plain", "text/html"]
 
 
 def test_invite_follows_when_its_day_comes(patient: Patient, now: datetime) -> None:
@@ -214,7 +198,7 @@ def test_visit_elsewhere_names_its_place(patient: Patient, now: datetime, place:
     deliver(now + SOON)
     assert mail.outbox[1].subject == f"{title}, Fri, Nov 27, 9:00 AM EST"
     assert mail.outbox[1].body.split("\n\n")[2] == f"Friday, November 27, 2026, 9:00 AM EST – {line}"
-    [event] = Calendar.from_ical(mail.outbox[1].alternatives[1].content).walk("VEVENT")
+    event = read_event(mail.outbox[1])
     assert (str(event["SUMMARY"]), str(event["LOCATION"])) == (title, line)
 
 
