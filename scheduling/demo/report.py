@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import connection
 
 from clinic.models import Patient, Site
+from protocols.models.visit import Place
 from scheduling.models import Course, CourseStatus, Hold, Notice, NoticeStatus, Session, SessionStatus
 from scheduling.models.session import GONE
 
@@ -52,7 +53,7 @@ def describe(site: Site, *, now: datetime) -> Iterator[str]:
 
 
 def _describe_sessions(site: Site, *, now: datetime) -> Iterator[str]:
-    sessions = Session.objects.filter(site=site)
+    sessions = Session.objects.filter(site=site).exclude(visit_type__place=Place.EXTERNAL)
     past = sessions.filter(start__lt=now)
     outcomes = ", ".join(
         f"{number} {label.lower()}"

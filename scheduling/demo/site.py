@@ -17,9 +17,10 @@ HOLIDAYS_BEFORE, HOLIDAYS_AFTER = timedelta(days=90), timedelta(days=500)
 
 # kind, name, skills, seats
 RESOURCES: tuple[tuple[str, str, tuple[str, ...], int], ...] = (
-    ("tms_device", "TMS A (figure-8, MRI-guided)", ("figure8", "mri_guided"), 1),
+    ("tms_device", "TMS A (figure-8)", ("figure8",), 1),
     ("tms_device", "TMS B (figure-8)", ("figure8",), 1),
     ("tms_device", "TMS C (H1, H4 and H7 coils)", ("h1", "h4", "h7"), 1),
+    ("tms_device", "TMS D (MRI-guided)", ("mri_guided",), 1),
     ("tms_operator", "Technician Alvarez", (), 1),
     ("tms_operator", "Technician Burke", (), 1),
     ("tms_operator", "Technician Chen", (), 1),
