@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from django.contrib import admin
+from django.contrib.admin import ShowFacets
 from django.db import models
 from django.forms import ModelChoiceField
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from clinic.models import Site, User
+from scheduling.desk.history import HistoryAdmin
 
 
 def staff_of(request: HttpRequest) -> User:
@@ -26,7 +27,7 @@ def badge(state: str, text: str) -> SafeString:
     return format_html('<span class="badge {}">{}</span>', state, text)
 
 
-class SiteScopedAdmin(admin.ModelAdmin):
+class SiteScopedAdmin(HistoryAdmin):
     """Rows whose site, found over `site_path`, is one of the user's; a row elsewhere answers 404.
 
     Override `get_queryset` (and call super) only to add to it, and `limit_to_sites` where one path is not enough.
@@ -35,7 +36,10 @@ class SiteScopedAdmin(admin.ModelAdmin):
 
     site_path = "site"
     list_per_page = 50
+    list_max_show_all = 0
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    empty_value_display = ""
 
     def limit_to_sites(self, rows: models.QuerySet[Any], sites: models.QuerySet[Site]) -> models.QuerySet[Any]:
         return rows.filter(**{f"{self.site_path}__in": sites})
@@ -50,6 +54,11 @@ class SiteScopedAdmin(admin.ModelAdmin):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """A list is called by what it lists."""
+        title = str(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title[:1].upper() + title[1:], **(extra_context or {})})
 
     def zone_of(self, row: Any) -> ZoneInfo | None:
         """The zone of the row's site, whose wall clock its forms speak."""

@@ -37,19 +37,27 @@ def build_navigation(site: AdminSite, request: HttpRequest) -> list[dict[str, An
     registered = {model._meta.label_lower: model_admin for model, model_admin in site._registry.items()}
     sections = []
     for title, entries in SECTIONS:
-        items = [] if title else [_item("Today", "today", reverse("admin:index"), request)]
+        items = [] if title else [_item("Today", "today", reverse("admin:index"))]
         for label, icon, name in entries:
             if name in registered and registered[name].has_view_permission(request):
                 url = reverse(f"admin:{name.replace('.', '_')}_changelist")
-                items.append(_item(label, icon, url, request))
+                items.append(_item(label, icon, url))
                 if name == "scheduling.session":
-                    items.append(_item("Call list", "calls", reverse("admin:desk_call_list"), request))
+                    items.append(_item("Call list", "calls", reverse("admin:desk_call_list")))
         if items:
             sections.append({"title": title, "items": items})
+    _mark_current(sections, request.path)
     return sections
 
 
-def _item(label: str, icon: str, url: str, request: HttpRequest) -> dict[str, Any]:
+def _item(label: str, icon: str, url: str) -> dict[str, Any]:
+    return {"label": label, "icon": icon, "url": url, "current": False}
+
+
+def _mark_current(sections: list[dict[str, Any]], path: str) -> None:
+    """The entry whose address is the longest beginning of this page's."""
+    items = [item for section in sections for item in section["items"] if item["url"] == path]
     index = reverse("admin:index")
-    current = request.path == url or (url != index and request.path.startswith(url))
-    return {"label": label, "icon": icon, "url": url, "current": current}
+    items += [i for section in sections for i in section["items"] if i["url"] != index and path.startswith(i["url"])]
+    if items:
+        max(items, key=lambda item: len(item["url"]))["current"] = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -45,19 +45,16 @@ def todays_sessions(sites: QuerySet[Site], *, now: datetime) -> QuerySet[Session
 
 def due_points(sites: QuerySet[Site], *, now: datetime) -> QuerySet[Session]:
     """The sessions after which a clinician is to decide and has not, each with the question."""
-    decided = CourseDecision.objects.filter(
-        course=OuterRef("course"), decision_point=OuterRef("track__decision_points__pk")
-    )
-    reached = Session.objects.filter(
+    here = Q(track__decision_points__after_number=F("number"))
+    decided = CourseDecision.objects.filter(course=OuterRef("course"), decision_point=OuterRef("point__pk"))
+    reached = Session.objects.annotate(point=FilteredRelation("track__decision_points", condition=here)).filter(
+        point__isnull=False,
         site__in=sites,
-        course__status__in=[CourseStatus.BOOKED, CourseStatus.RUNNING],
         start__lte=now,
-        track__decision_points__after_number=F("number"),
+        course__status__in=[CourseStatus.BOOKED, CourseStatus.RUNNING],
     )
     asked = (
-        reached.exclude(status=SessionStatus.MISSED)
-        .filter(~Exists(decided))
-        .annotate(question=F("track__decision_points__question"))
+        reached.exclude(status=SessionStatus.MISSED).filter(~Exists(decided)).annotate(question=F("point__question"))
     )
     return asked.select_related("patient", "course__version__protocol").order_by("start", "pk")
 
