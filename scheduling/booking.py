@@ -160,6 +160,7 @@ def book_course(course: Course, *, plan: CoursePlan, now: datetime, by: User | N
 
 
 def _lock_or_insert(course: Course) -> Course:
+    version = course.version
     found = Course.objects.filter(uuid=course.uuid).values_list("pk", flat=True).first()
     if found is None:
         lock_patient(course.patient_id)
@@ -167,7 +168,10 @@ def _lock_or_insert(course: Course) -> Course:
         fresh = Course(**{field.attname: getattr(course, field.attname) for field in course._meta.concrete_fields})
         fresh.save(force_insert=True)
         found = fresh.pk
-    return lock_course(found)
+    locked = lock_course(found)
+    if locked.version_id == version.pk:
+        locked.version = version  # read with its parts already, outside the lock
+    return locked
 
 
 def book_plan(course: Course, plan: CoursePlan, *, now: datetime, by: User | None) -> list[Session]:

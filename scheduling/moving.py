@@ -13,7 +13,7 @@ from scheduling.locking import booking_transaction, lock_course, lock_kinds, loc
 from scheduling.messages import outbox
 from scheduling.models import Course, Hold, Session, SessionStatus
 from scheduling.planning import alone, legal_starts_of
-from scheduling.posing import let_go, with_course
+from scheduling.posing import let_go, only_given, with_course
 from scheduling.refusals import BookingRefused, Refusal
 from scheduling.seating import claiming, free_seats, hold_rows, label, refuse_session, set_times
 from scheduling.settling import settle_course
@@ -59,7 +59,7 @@ def read_locked_problem(course: Course, session: Session, *, now: datetime) -> e
     """The course's problem, once every resource that the session could use is locked."""
     kinds = session.visit_type.stages.values_list("needs__kind", flat=True)
     lock_kinds(course.site_id, {kind for kind in kinds if kind})
-    return read_problem(site=course.site, courses=[course], now=now)
+    return only_given(read_problem(site=course.site, courses=[course], now=now))
 
 
 def _refuse_unmovable(session: Session, start: datetime, now: datetime) -> None:
@@ -76,8 +76,7 @@ def _legal_placement(
 ) -> engine.PlacedSession:
     key = (session.track.name, session.number)
     day = start.astimezone(session.site.zone).date()
-    course_id = problem.courses[0].id
-    for offer in legal_starts_of(problem, course_id, key, day, day):
+    for offer in legal_starts_of(problem, key, day, day):
         if offer.start == start:
             return offer
     raise BookingRefused(_reasons_against(problem, session, start, old, visit))

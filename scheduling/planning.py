@@ -12,8 +12,9 @@ from protocols.models import VisitType
 from scheduling import engine
 from scheduling.engine import CoursePlan, PlacedSession, Problem, Result
 from scheduling.models import Course, Session
-from scheduling.posing import Key, let_go, with_anchor, with_course
-from scheduling.snapshots import read_problem
+from scheduling.posing import Key, only_given, with_anchor
+from scheduling.shapes import shape_visit
+from scheduling.snapshots import read_clinic, read_problem
 
 
 @dataclass(frozen=True)
@@ -80,21 +81,20 @@ def cost_parts(problem: Problem, plan: CoursePlan) -> dict[str, int]:
 def legal_times(session: Session, *, now: datetime, first_on: date, last_on: date) -> list[PlacedSession]:
     """The only times offered for a move: starts at which every rule of the course is kept, all else staying."""
     course = Course.objects.select_related("site", "version").get(pk=session.course_id)
-    problem = read_problem(site=course.site, courses=[course], now=now)
-    return legal_starts_of(problem, str(course.uuid), (session.track.name, session.number), first_on, last_on)
+    problem = only_given(read_problem(site=course.site, courses=[course], now=now))
+    return legal_starts_of(problem, (session.track.name, session.number), first_on, last_on)
 
 
-def legal_starts_of(problem: Problem, course_id: str, key: Key, first_on: date, last_on: date) -> list[PlacedSession]:
-    """Where one session of the posed course may lie while all others stay, each start with the seats it would take."""
-    free = with_course(problem, let_go(problem.course(course_id), {key}))
-    offers = engine.legal_starts(free, course_id, *key, from_date=first_on, to_date=last_on)
+def legal_starts_of(problem: Problem, key: Key, first_on: date, last_on: date) -> list[PlacedSession]:
+    """Where one session of the one posed course may lie while all others stay, each start with seats for it."""
+    offers = engine.legal_starts(problem, problem.courses[0].id, *key, from_date=first_on, to_date=last_on)
     return [PlacedSession(*key, offer.start, offer.holds) for offer in offers]
 
 
 def find_openings(
     *, site: Site, visit_type: VisitType, first_on: date, last_on: date, now: datetime
 ) -> list[PlacedSession]:
-    """Legal starts of one visit of a type for any patient."""
-    problem = read_opening_problem(site=site, visit_type=visit_type, now=now, last_on=last_on)
-    offers = engine.openings(problem, problem.courses[0].protocol, first_on, last_on)
-    return [PlacedSession("visit", 1, offer.start, offer.holds) for offer in offers]
+    """Legal starts of one visit of a type for any patient, each with seats for it."""
+    visit = shape_visit(visit_type)
+    problem = read_clinic(site=site, visit=visit, now=now, last_on=last_on)
+    return [PlacedSession("visit", 1, o.start, o.holds) for o in engine.openings(problem, visit, first_on, last_on)]

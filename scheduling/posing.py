@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from scheduling.engine import Course, PlacedSession, Problem
+from scheduling.shapes import links_among, shortened
 
 Key = tuple[str, int]
 
@@ -46,6 +47,18 @@ def close_up(course: Course, track: str, number: int) -> Course:
         )
 
     return replace(course, locked=moved_up(course.locked), current=moved_up(course.current))
+
+
+def only_given(problem: Problem) -> Problem:
+    """The problem of one course with its protocol cut to the sessions that are booked: all of them are given."""
+    course = problem.courses[0]
+    protocol = problem.protocol_of(course)
+    last: dict[str, int] = {}
+    for at in (*course.locked, *course.current):
+        last[at.track] = max(at.number, last.get(at.track, 0))
+    tracks = tuple(shortened(track, last[track.name]) for track in protocol.tracks if track.name in last)
+    cut = replace(protocol, tracks=tracks, links=links_among(protocol.links, tracks))
+    return replace(problem, protocols={course.protocol: cut})
 
 
 def unlock(course: Course, keys: Collection[Key]) -> Course:

@@ -130,7 +130,7 @@ def _solve(problem: engine.Problem, attempt: Attempt) -> engine.CoursePlan | Non
         # Asked first, because the engine's full answer to an impossible course takes its time.
         first_on, last_on = problem.now or attempt.posed.earliest_start, problem.horizon_end
         first_on = first_on.astimezone(problem.site.zone).date() if isinstance(first_on, datetime) else first_on
-        if not legal_starts_of(posed, attempt.posed.id, attempt.free, first_on, last_on):
+        if not legal_starts_of(posed, attempt.free, first_on, last_on):
             return None
     plan = engine.plan(posed, time_limit=TIME_LIMIT).courses[0]
     if not plan.planned:

@@ -24,10 +24,9 @@ def shape_version(
     tracks = [_shape_track(version, track, codes, open_periods) for track in version.tracks.all()]
     kept = _cut(tracks, [point for point in undecided if point.mode == DecisionMode.BLOCKING], names)
     used = {track.visit for track in kept} | {phase.visit for track in kept for phase in track.phases if phase.visit}
-    visits = {visit.code: _shape_visit(visit) for visit in version.visit_types.all() if visit.code in used}
-    alive = {track.name for track in kept}
+    visits = {visit.code: shape_visit(visit) for visit in version.visit_types.all() if visit.code in used}
     links = [_shape_link(link, names) for link in version.links.all()]
-    return engine.Protocol(visits, tuple(kept), tuple(link for link in links if set(link.names.values()) <= alive))
+    return engine.Protocol(visits, tuple(kept), links_among(links, kept))
 
 
 def open_phase(version: ProtocolVersion) -> tuple[Track, Phase, int] | None:
@@ -67,7 +66,7 @@ def last_day(protocol: engine.Protocol) -> int:
     return max(track.first_day + slot.offset + slot.days - 1 for track in protocol.tracks for slot in track.slots)
 
 
-def _shape_visit(visit: VisitType) -> engine.Visit:
+def shape_visit(visit: VisitType) -> engine.Visit:
     needs = (engine.HoldNeed(hold.kind, hold.begin, hold.end, hold.skill, hold.same_as) for hold in visit_holds(visit))
     return engine.Visit(visit_minutes(visit), treatment_span(visit), tuple(needs))
 
@@ -88,6 +87,12 @@ def _shape_track(version: ProtocolVersion, track: Track, codes: dict[int, str], 
         for phase in track.phases.all()
     )
     return engine.Track(track.name, codes[track.visit_type_id], phases, track.first_day, track.continuity_id)
+
+
+def links_among(links: Iterable[engine.Link], tracks: Iterable[engine.Track]) -> tuple[engine.Link, ...]:
+    """The links of which both tracks are there."""
+    alive = {track.name for track in tracks}
+    return tuple(link for link in links if set(link.names.values()) <= alive)
 
 
 def _periods(version: ProtocolVersion, track: Track, phase: Phase, open_periods: int) -> int:
@@ -133,7 +138,7 @@ def _cut(tracks: list[engine.Track], points: list[DecisionPoint], names: dict[in
             keep[track.name] = min(keep[track.name], count)
     # The course begins with session 1 of its first track, whatever is undecided.
     keep[tracks[0].name] = max(1, keep[tracks[0].name])
-    return [_shortened(track, keep[track.name]) for track in tracks if keep[track.name]]
+    return [shortened(track, keep[track.name]) for track in tracks if keep[track.name]]
 
 
 def _offset_after(track: engine.Track, number: int) -> int:
@@ -142,7 +147,7 @@ def _offset_after(track: engine.Track, number: int) -> int:
     return sum(phase.periods * phase.period_days for phase in track.phases)
 
 
-def _shortened(track: engine.Track, count: int) -> engine.Track:
+def shortened(track: engine.Track, count: int) -> engine.Track:
     """The track with its first `count` sessions only; a period that is cut keeps its days."""
     phases: list[engine.Phase] = []
     for phase in track.phases:

@@ -69,7 +69,8 @@ def read_problem(
     end = horizon_end or max(_last_date(site, course, shapes[str(course.uuid)], lives) for course in courses)
     ids, protocols = _named_shapes({str(c.uuid): str(versions[c.version_id].uuid) for c in courses}, shapes)
     until = _midnight(site, end + 2 * ONE_DAY)
-    resources = _read_resources(site, protocols.values(), now, until)
+    visits = (visit for protocol in protocols.values() for visit in protocol.visits.values())
+    resources = _read_resources(site, visits, now, until)
     return engine.Problem(
         site=_read_site(site, now, end),
         resources=resources,
@@ -77,6 +78,21 @@ def read_problem(
         courses=_pose_courses(site, courses, ids, lives, now=now, until=until, replan=replan),
         horizon_end=end,
         bookings=_read_bookings(resources, courses, now, until),
+        now=now + timedelta(minutes=site.lead_minutes),
+    )
+
+
+def read_clinic(*, site: Site, visit: engine.Visit, now: datetime, last_on: date) -> engine.Problem:
+    """The site as it stands up to a date, with the resources that a visit needs, and nobody to place."""
+    until = _midnight(site, last_on + 2 * ONE_DAY)
+    resources = _read_resources(site, [visit], now, until)
+    return engine.Problem(
+        site=_read_site(site, now, last_on),
+        resources=resources,
+        protocols={},
+        courses=(),
+        horizon_end=last_on,
+        bookings=_read_bookings(resources, [], now, until),
         now=now + timedelta(minutes=site.lead_minutes),
     )
 
@@ -125,9 +141,9 @@ def _week(rows: Iterable[HoursTable]) -> engine.Week:
 
 
 def _read_resources(
-    site: Site, protocols: Iterable[engine.Protocol], now: datetime, until: datetime
+    site: Site, visits: Iterable[engine.Visit], now: datetime, until: datetime
 ) -> tuple[engine.Resource, ...]:
-    kinds = {hold.kind for protocol in protocols for visit in protocol.visits.values() for hold in visit.holds}
+    kinds = {hold.kind for visit in visits for hold in visit.holds}
     rows = list(Resource.objects.working().filter(site=site, kind__in=kinds).order_by("pk"))
     hours: dict[int, list[HoursTable]] = defaultdict(list)
     for row in ResourceHours.objects.filter(resource__in=rows):
@@ -170,8 +186,15 @@ def _read_bookings(
 
 
 def _read_versions(courses: Sequence[Course]) -> dict[int, ProtocolVersion]:
-    wanted = {course.version_id for course in courses}
-    return ProtocolVersion.objects.prefetch_related(*VERSION_LOOKUPS).in_bulk(wanted)
+    """Versions by key; one that a course holds with its parts is not read again: published ones never change."""
+    held = {course.version_id: course.version for course in courses if Course.version.is_cached(course)}
+    unread = {course.version_id for course in courses} - set(held)
+    if unread:
+        held |= ProtocolVersion.objects.in_bulk(unread)
+    prefetch_related_objects(list(held.values()), *VERSION_LOOKUPS)
+    for course in courses:
+        course.version = held[course.version_id]
+    return held
 
 
 def _read_shapes(
