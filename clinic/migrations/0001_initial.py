@@ -830,6 +830,7 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
+                'verbose_name': 'site of the key',
                 'proxy': True,
                 'indexes': [],
                 'constraints': [],
@@ -853,6 +854,7 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
+                'verbose_name': 'site of the account',
                 'proxy': True,
                 'indexes': [],
                 'constraints': [],

@@ -41,6 +41,7 @@ class StaffSite(User.sites.through):  # type: ignore[name-defined]  # made by Dj
 
     class Meta:
         proxy = True
+        verbose_name = "site of the account"
 
     def __str__(self) -> str:
         return f"{self.user} at {self.site}"
@@ -93,6 +94,7 @@ class ApiKeySite(ApiKey.sites.through):  # type: ignore[name-defined]  # made by
 
     class Meta:
         proxy = True
+        verbose_name = "site of the key"
 
     def __str__(self) -> str:
         return f"{self.apikey} at {self.site}"

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from clinic.api_keys import revoke_key
-from clinic.models import ApiKey, Role, Site, User
+from clinic.models import ApiKey, ApiKeySite, Role, Site, StaffSite, User
 from scheduling.desk.base import SiteScopedAdmin, staff_of
 
 
@@ -48,6 +48,7 @@ class StaffAdmin(SiteScopedAdmin, UserAdmin):
     """Accounts are made inactive, never deleted: the record of who did what names them."""
 
     site_path = "sites"
+    history_links = ((StaffSite, "user"),)
     form = StaffChangeForm
     add_form = StaffCreationForm
     list_display = ("full_name", "username", "role", "sites_shown", "is_active")
@@ -122,6 +123,7 @@ class ApiKeyAdmin(SiteScopedAdmin):
     """Keys are made by `manage.py create_api_key`, which shows them once; here they are seen and revoked."""
 
     site_path = "sites"
+    history_links = ((ApiKeySite, "apikey"),)
     list_display = (
         "name",
         "prefix",

@@ -1,0 +1,49 @@
+"""The History page of every record: the audit trail that the database itself writes, read-only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.forms.models import _get_foreign_key  # as the admin's own inlines find it
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from clinic.history import Trail, read_history
+
+CHANGES_A_PAGE = 50
+
+
+class HistoryAdmin(admin.ModelAdmin):
+    """Shows what happened to the row, to the rows of its inlines, and to those of `history_links`."""
+
+    history_links: tuple[tuple[type[Any], str], ...] = ()
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        if not self.has_view_or_change_permission(request, row):
+            raise PermissionDenied
+        page = Paginator(read_history(self.list_trails(row)), CHANGES_A_PAGE).get_page(request.GET.get("page"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History of {row}",
+            "opts": self.opts,
+            "original": row,
+            "page": page,
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "desk/history.html", context)
+
+    def list_trails(self, row: Any) -> list[Trail]:
+        links = [
+            (inline.model, _get_foreign_key(self.model, inline.model, fk_name=inline.fk_name).name)
+            for inline in self.inlines
+        ]
+        children = [Trail(model, row.pk, link) for model, link in (*links, *self.history_links)]
+        return [Trail(self.model, row.pk), *children]
