@@ -16,14 +16,7 @@ from scheduling.messages.composing import read_instructions, read_session, read_
 from scheduling.messages.letters import LANGUAGE
 from scheduling.messages.rows import new_notice
 from scheduling.messages.told import Told, is_ahead, is_news, record_told
-from scheduling.messages.wording import (
-    Appointment,
-    describe,
-    driver_texts,
-    fasting_texts,
-    other_texts,
-    stay_text,
-)
+from scheduling.messages.wording import Appointment, describe, preparation_texts, stay_text
 from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
 
 BY_STAFF = (NoticeChannel.CALL, NoticeChannel.PRINT)
@@ -118,4 +111,4 @@ def sessions_to_tell(notice: Notice, *, now: datetime) -> list[Session]:
 def preparation_of(session: Session) -> list[str]:
     instructions = read_instructions([session]).get(session.visit_type_id, [])
     stay = [_("The visit lasts %(stay)s.") % {"stay": stay_text(session)}] if session.visit_type.sedating else []
-    return [*stay, *fasting_texts(session, instructions), *driver_texts(session), *other_texts(instructions)]
+    return [*stay, *preparation_texts(session, instructions)]

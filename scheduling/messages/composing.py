@@ -19,7 +19,7 @@ from scheduling.messages.wording import (
     driver_texts,
     event_title,
     fasting_texts,
-    other_texts,
+    preparation_texts,
     short_text,
     stay_text,
 )
@@ -157,8 +157,7 @@ def compose_reminder(notice: Notice, now: datetime) -> Composed:
     recipient = reachable_address(session.patient)
     if not recipient:
         return ByPhone()
-    instructions = list(session.visit_type.instructions.all())
-    lines = [*fasting_texts(session, instructions), *driver_texts(session), *other_texts(instructions)]
+    lines = preparation_texts(session, session.visit_type.instructions.all())
     title = event_title(session, session.site)
     subject = _("Reminder: %(title)s, %(when)s") % {"title": title, "when": short_text(session)}
     stay = stay_text(session) if session.visit_type.sedating else ""
@@ -179,13 +178,15 @@ def compose_digest(notice: Notice, now: datetime) -> Composed:
         return ByPhone()
     site = notice.course.site
     instructions = read_instructions(session for session in listed if session.visit_type.sedating)
-    notes = {
-        session.pk: [*fasting_texts(session, instructions.get(session.visit_type_id, [])), *driver_texts(session)]
-        for session in listed
-    }
+    notes = {session.pk: digest_notes(session, instructions) for session in listed}
     subject = _("Your week at %(clinic)s") % {"clinic": one_line(site.public_name)}
     letter = write_list_letter(listed, notice.patient, site, recipient, template="digest", subject=subject, notes=notes)
     return replace(letter, told=())
+
+
+def digest_notes(session: Session, instructions: dict[int, list[Instruction]]) -> list[str]:
+    mine = instructions.get(session.visit_type_id, [])
+    return [*fasting_texts(session, mine), *driver_texts(session, mine)]
 
 
 def week_ahead(notice: Notice, *, now: datetime) -> list[Session]:

@@ -7,7 +7,7 @@ import re
 CLINICAL_WORDS = (
     # drugs
     "esketamine", "ketamine", "spravato", "nasal", "spray", "infusion", "infused", "intravenous", "iv", "injection",
-    "intramuscular", "sublingual", "lozenge", "troche", "dose", "doses", "dosing", "drug", "drugs", "medication",
+    "intramuscular", "sublingual", "lozenge", "troche", "dose", "doses", "dosing", "drug", "drugs",
     "anesthetic", "anesthesia", "sedation", "sedative", "sedating", "sedated",
     # devices
     "tms", "rtms", "dtms", "itbs", "theta", "burst", "magnetic", "magnet", "stimulation", "stimulator",

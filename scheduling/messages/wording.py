@@ -129,20 +129,35 @@ def fasting_texts(session: Session, instructions: Iterable[Instruction]) -> list
     return found
 
 
-def driver_texts(session: Session) -> list[str]:
+def driver_texts(session: Session, instructions: Iterable[Instruction]) -> list[str]:
+    """In the protocol's words where it has some; the last sentence is never left out."""
     if not session.visit_type.sedating:
         return []
-    return [
-        _("Please arrange for someone to take you home afterwards."),
-        _("No driving until the next day, after restful sleep."),
-    ]
+    no_driving = _("No driving until the next day, after restful sleep.")
+    found = discreet_texts(instructions, InstructionKind.DRIVER)
+    found = found or [_("Please arrange for someone to take you home afterwards.")]
+    return found if any(no_driving in text for text in found) else [*found, no_driving]
 
 
 def other_texts(instructions: Iterable[Instruction]) -> list[str]:
-    """What else the protocol asks of the patient. A text that names a treatment after all is not sent."""
-    kinds = {InstructionKind.BRING, InstructionKind.OTHER, InstructionKind.DRIVER}
+    """What else the protocol asks of the patient."""
+    bring = [
+        _("Please bring: %(what)s") % {"what": text} for text in discreet_texts(instructions, InstructionKind.BRING)
+    ]
+    return bring + discreet_texts(instructions, InstructionKind.OTHER)
+
+
+def discreet_texts(instructions: Iterable[Instruction], kind: InstructionKind) -> list[str]:
+    """A text that names a treatment after all is not sent."""
+    texts = [instruction.text for instruction in instructions if instruction.kind == kind]
+    return [text for text in texts if text and not names_treatment(text)]
+
+
+def preparation_texts(session: Session, instructions: Iterable[Instruction]) -> list[str]:
+    """Everything the patient must do for one visit."""
+    instructions = list(instructions)
     return [
-        instruction.text
-        for instruction in instructions
-        if instruction.kind in kinds and instruction.text and not names_treatment(instruction.text)
+        *fasting_texts(session, instructions),
+        *driver_texts(session, instructions),
+        *other_texts(instructions),
     ]

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from clinic.models import Patient
-from protocols.models import ProtocolVersion
+from protocols.models import ProtocolVersion, Track
 from scheduling.messages import outbox
 from scheduling.models import Course, CourseStatus, Session, SessionStatus
 from tests import factories
@@ -52,8 +52,10 @@ def make_course(
     return course
 
 
-def new_session(course: Course, start: datetime, *, number: int, now: datetime, minutes: int = 45) -> Session:
-    track = course.version.tracks.get()
+def new_session(
+    course: Course, start: datetime, *, number: int, now: datetime, minutes: int = 45, track: Track | None = None
+) -> Session:
+    track = track or course.version.tracks.get()
     return Session(
         course=course,
         patient=course.patient,

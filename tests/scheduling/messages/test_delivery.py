@@ -215,7 +215,7 @@ def test_driver_reminder_tells_stay_fasting_and_driver_in_the_body_only(patient:
     visit = version.tracks.get().visit_type
     Instruction.objects.create(visit_type=visit, kind="no_food", minutes_before=120)
     Instruction.objects.create(visit_type=visit, kind="no_drink", minutes_before=30)
-    Instruction.objects.create(visit_type=visit, kind="bring", text="Please bring a list of what you take.")
+    Instruction.objects.create(visit_type=visit, kind="bring", text="A list of what you take.")
     cast.book(patient, [nine(22)], now=now, version=version, minutes=165)
     deliver(nine(8))
     assert deliver(datetime(2026, 12, 12, 15, tzinfo=UTC)) == [
@@ -230,7 +230,7 @@ def test_driver_reminder_tells_stay_fasting_and_driver_in_the_body_only(patient:
         "Please do not drink anything after 8:30 AM EST.",
         "Please arrange for someone to take you home afterwards.",
         "No driving until the next day, after restful sleep.",
-        "Please bring a list of what you take.",
+        "Please bring: A list of what you take.",
     ]
     assert deliver(datetime(2026, 12, 14, 15, tzinfo=UTC)) == [
         "Reminder: Appointment at Riverside riverside, Tue, Dec 15, 9:00 AM EST"

@@ -1,0 +1,117 @@
+"""Patients without e-mail: a printed calendar, and calls that stay until somebody made them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core import mail
+
+from clinic.models import Channel, Patient, Site, User
+from scheduling.messages import call_list
+from scheduling.messages.calendar_file import course_calendar, course_calendar_html
+from scheduling.models import Course, Notice, NoticeStatus
+from tests.scheduling.messages import cast
+from tests.scheduling.messages.mailbox import deliver
+
+
+def nine(day: int) -> datetime:
+    return datetime(2026, 11, 23, 14, tzinfo=UTC) + timedelta(days=day)
+
+
+@pytest.fixture
+def phoned(patient: Patient) -> Patient:
+    patient.channel, patient.email = Channel.PRINT, ""
+    patient.save()
+    return patient
+
+
+def rows(course: Course, **wanted: object) -> list[tuple[str, str, str]]:
+    found = Notice.objects.filter(course=course, **wanted).order_by("due_at", "pk")
+    return [(row.kind, row.channel, row.status) for row in found]
+
+
+def test_patient_without_email_gets_paper_and_calls_and_no_mail(phoned: Patient, now: datetime) -> None:
+    course = cast.book(phoned, [nine(22)], now=now)
+    assert rows(course) == [
+        ("course_summary", "print", "due"),
+        ("reminder", "call", "due"),
+        ("reminder", "call", "due"),
+    ]
+    assert deliver(nine(23)) == [] and mail.outbox == []
+
+
+def test_correction_before_the_print_is_no_call(phoned: Patient, now: datetime) -> None:
+    course = cast.book(phoned, [nine(22)], now=now)
+    cast.move(course.sessions.get(), nine(23), now=now + timedelta(seconds=60))
+    assert rows(course, kind="changes") == []
+
+
+def test_change_is_one_call_until_it_is_made(phoned: Patient, site: Site, clerk: User, now: datetime) -> None:
+    course = cast.book(phoned, [nine(22), nine(29)], now=now)
+    later = now + timedelta(hours=1)
+    cast.move(course.sessions.get(number=1), nine(23), now=later)
+    cast.cancel(course.sessions.get(number=2), now=later)
+    calls = call_list.waiting_calls(sites=Site.objects.filter(pk=site.pk), now=later + timedelta(minutes=3))
+    [call] = calls.filter(kind="changes")
+    said = call_list.describe_call(call, now=later)
+    assert [(item.day, item.was, item.is_cancelled) for item in said.appointments] == [
+        ("Wednesday, December 16, 2026", "Tuesday, December 15, 2026, 9:00 AM EST", False),
+        ("Tuesday, December 22, 2026", "", True),
+    ]
+    assert call_list.mark_called(call, now=later, by=clerk) is True
+    assert call_list.mark_called(call, now=later, by=clerk) is False
+    call.refresh_from_db()
+    assert (call.status, call.sent_at, call.outcome) == (NoticeStatus.DONE, later, f"done by {clerk.username}")
+    assert call_list.describe_call(call, now=later).appointments == ()
+
+
+def test_call_list_shows_only_the_sites_of_the_clerk(phoned: Patient, other_site: Site, now: datetime) -> None:
+    cast.book(phoned, [nine(22)], now=now)
+    assert not call_list.waiting_calls(sites=Site.objects.filter(pk=other_site.pk), now=nine(20)).exists()
+
+
+def test_mail_is_no_call_to_be_marked(patient: Patient, clerk: User, now: datetime) -> None:
+    cast.book(patient, [nine(22)], now=now)
+    assert call_list.mark_called(Notice.objects.all()[0], now=now, by=clerk) is False
+
+
+def test_reminder_call_says_what_the_mail_would(phoned: Patient, now: datetime) -> None:
+    version = cast.make_version(sedating=True, publish=False)
+    version.tracks.get().visit_type.instructions.create(kind="no_food", minutes_before=120)
+    cast.book(phoned, [nine(22)], now=now, version=version, minutes=165)
+    call = Notice.objects.filter(kind="driver_reminder").order_by("due_at")[0]
+    assert call_list.describe_call(call, now=now).lines == (
+        "The visit lasts 2 hours 45 minutes.",
+        "Please do not eat anything after 7:00 AM EST.",
+        "Please arrange for someone to take you home afterwards.",
+        "No driving until the next day, after restful sleep.",
+    )
+
+
+def test_call_nobody_made_in_time_leaves_the_list(phoned: Patient, now: datetime) -> None:
+    course = cast.book(phoned, [nine(22)], now=now)
+    deliver(nine(22))
+    assert rows(course) == [
+        ("course_summary", "print", "due"),
+        ("reminder", "call", "skipped"),
+        ("reminder", "call", "skipped"),
+    ]
+
+
+def test_printed_calendar_shows_months_and_list(phoned: Patient, now: datetime) -> None:
+    course = cast.book(phoned, [nine(1), nine(22), nine(80)], now=now)
+    cast.cancel(course.sessions.get(number=2), now=now)
+    page = course_calendar(course, now=now)
+    assert [month.title for month in page.months] == ["November 2026", "February 2027"]
+    assert [(day.on.day, day.times) for week in page.months[0].weeks for day in week if day.times] == [
+        (24, ("9:00 AM",))
+    ]
+    assert [(item.day, item.time, item.place) for item in page.appointments] == [
+        ("Tuesday, November 24, 2026", "9:00 AM EST", "1 Main Street, Springfield"),
+        ("Thursday, February 11, 2027", "9:00 AM EST", "1 Main Street, Springfield"),
+    ]
+    html = course_calendar_html(course, now=now)
+    assert "style=" not in html and "<script" not in html
+    assert '<td class="visit"><span class="day">24</span> <strong>9:00 AM</strong></td>' in html
+    assert "Ada Abbott" in html and "+1 555 0100" in html
