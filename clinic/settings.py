@@ -187,6 +187,11 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "EXTENSIONS_INFO": {"x-preview": True},
+    "ENUM_NAME_OVERRIDES": {
+        "CourseStatusEnum": "scheduling.models.CourseStatus",
+        "SessionStatusEnum": "scheduling.models.SessionStatus",
+        "PlanStatusEnum": ["planned", "infeasible", "unknown"],
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "scheduling.api.schema.add_problems",

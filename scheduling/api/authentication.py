@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pghistory
-from clinic.api_keys import find_key
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -13,6 +12,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from clinic.api_keys import find_key
 from clinic.models import ApiKey, Scope
 
 
@@ -41,7 +41,8 @@ class HasScope(BasePermission):
             return False
         needed = Scope.READ if request.method in SAFE_METHODS else getattr(view, "write_scope", None)
         self.message = f"The key lacks the scope '{needed}'."
-        return needed in request.auth.scopes
+        # Without a write scope there is nothing to write here: let the view answer 405.
+        return needed is None or needed in request.auth.scopes
 
 
 class BearerKeyScheme(OpenApiAuthenticationExtension):

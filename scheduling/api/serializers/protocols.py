@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from protocols.holds import visit_minutes
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from protocols.holds import visit_minutes
 from protocols.models import DecisionPoint, Phase, Protocol, ProtocolVersion, Track, VisitType
 
 
@@ -67,6 +70,7 @@ class ProtocolSerializer(serializers.ModelSerializer[Protocol]):
     def get_site(self, protocol: Protocol) -> str | None:
         return str(protocol.site.uuid) if protocol.site else None
 
-    def get_version(self, protocol: Protocol) -> VersionSerializer.Meta.model | None:  # type: ignore[name-defined]
-        (version,) = protocol.published_versions  # type: ignore[attr-defined]
-        return VersionSerializer(version).data  # type: ignore[return-value]
+    @extend_schema_field(VersionSerializer)
+    def get_version(self, protocol: Protocol) -> dict[str, Any]:
+        (version,) = protocol.published_versions  # type: ignore[attr-defined]  # prefetched by the view
+        return VersionSerializer(version).data

@@ -94,9 +94,7 @@ class PatientInput(StrictSerializer):
     phone = serializers.CharField(max_length=40, required=False, allow_blank=True)
     language = serializers.ChoiceField(choices=Language.choices, required=False)
     channel = serializers.ChoiceField(choices=Channel.choices, required=False)
-    timezone = serializers.CharField(
-        max_length=64, required=False, allow_blank=True, validators=[lambda value: value and validate_timezone(value)]
-    )
+    timezone = serializers.CharField(max_length=64, required=False, allow_blank=True, validators=[validate_timezone])
     preferred_time = serializers.TimeField(required=False, allow_null=True)
     availability = WeeklyTableField(required=False, allow_null=True)
 

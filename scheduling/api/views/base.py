@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.db.models import Model, QuerySet
+from rest_framework.pagination import BasePagination
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.viewsets import GenericViewSet
@@ -21,7 +22,7 @@ class KeyViewSet(GenericViewSet[Any]):
     permission_classes = [HasScope]
     parser_classes = [JSONParser]
     renderer_classes = [JSONRenderer]
-    pagination_class = PrimaryKeyPages
+    pagination_class: type[BasePagination] | None = PrimaryKeyPages
     lookup_field = "uuid"
     lookup_url_kwarg = "id"
     lookup_value_converter = "uuid"

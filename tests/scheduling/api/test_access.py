@@ -40,7 +40,7 @@ def test_a_revoked_or_expired_key_is_refused(site: Site, api: APIClient, change:
         assert api.get("/api/v1/sites/").status_code == 401
 
 
-def test_writing_needs_its_scope(site: Site, key_of) -> None:  # type: ignore[no-untyped-def]
+def test_writing_needs_its_scope(site: Site, key_of) -> None:
     reader = key_of(site, scopes=[Scope.READ])
     answer = reader.post("/api/v1/patients/", {}, format="json")
     assert (answer.status_code, answer.json()["detail"]) == (403, "The key lacks the scope 'patients'.")

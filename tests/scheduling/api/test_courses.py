@@ -1,0 +1,244 @@
+"""From a request over REST to a booked course, and the acts on its sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db.models import Model
+from rest_framework.test import APIClient
+
+from clinic.models import Patient, Site
+from protocols.models import Protocol, ProtocolVersion
+from scheduling.booking import plan_and_book
+from scheduling.models import Course, CourseStatus, Hold, Notice, Session, SessionStatus
+from tests import factories
+from tests.scheduling.api.conftest import pointers
+
+# NOW is Monday 23 November 2026, 08:00 in New York; Thanksgiving week, but this site has no closures.
+FIRST_DAYS = {"earliest_start": "2026-11-24", "latest_start": "2026-11-30"}
+
+
+@pytest.fixture(autouse=True)
+def _at_now():
+    with time_machine.travel(factories.NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def version(site: Site) -> ProtocolVersion:
+    """Twice weekly for two weeks, in the one chair of the site."""
+    factories.make_resource(site=site, kind="chair", name="Chair 1")
+    return factories.make_protocol(code="short")
+
+
+def body_of(patient: Patient, version: ProtocolVersion, **changes: Any) -> dict[str, Any]:
+    wanted = {"patient": str(patient.uuid), "protocol": str(version.protocol.uuid), "preferred_time": "09:00"}
+    return {**wanted, **FIRST_DAYS, **changes}
+
+
+def ask(api: APIClient, patient: Patient, version: ProtocolVersion, **changes: Any) -> Any:
+    return api.post("/api/v1/courses/", body_of(patient, version, **changes), format="json")
+
+
+@pytest.fixture
+def course(api: APIClient, patient: Patient, version: ProtocolVersion) -> Course:
+    """Asked for over the API and booked."""
+    answer = ask(api, patient, version)
+    return plan_and_book(Course.objects.get(uuid=answer.json()["id"]).pk, now=factories.NOW)
+
+
+def rows_of(*models: type[Model]) -> list[int]:
+    return [model._default_manager.count() for model in models]
+
+
+def test_a_course_is_accepted_and_then_booked(api: APIClient, patient: Patient, version: ProtocolVersion) -> None:
+    answer = ask(api, patient, version)
+    assert (answer.status_code, answer.json()["status"]) == (202, "planning")
+    plan_and_book(Course.objects.get().pk, now=factories.NOW)
+    body = api.get(answer["Location"]).json()
+    assert (body["status"], body["message"], body["relaxations"]) == ("booked", "", [])
+    assert [(s["track"], s["number"], s["local_start"]) for s in body["sessions"]] == [
+        ("main", 1, "2026-11-24T09:00:00-05:00"),
+        ("main", 2, "2026-11-27T09:00:00-05:00"),
+        ("main", 3, "2026-12-01T09:00:00-05:00"),
+        ("main", 4, "2026-12-04T09:00:00-05:00"),
+    ]
+    assert body["sessions"][0]["start"] == "2026-11-24T14:00:00Z"
+    assert [hold["name"] for hold in body["sessions"][0]["holds"]] == ["Chair 1"]
+
+
+def test_a_course_that_cannot_be_planned_says_why(api: APIClient, patient: Patient) -> None:
+    version = factories.make_protocol(code="needs-a-device", needs=("tms_device",))
+    answer = ask(api, patient, version)
+    plan_and_book(Course.objects.get().pk, now=factories.NOW)
+    body = api.get(answer["Location"]).json()
+    assert (body["status"], body["sessions"]) == ("infeasible", [])
+    assert body["message"]
+
+
+def test_a_preview_shows_the_calendar_and_writes_nothing(
+    api: APIClient, patient: Patient, version: ProtocolVersion
+) -> None:
+    models = (Course, Session, Hold, Notice)
+    before = rows_of(*models)
+    body = api.post("/api/v1/courses/preview/", body_of(patient, version), format="json").json()
+    assert (body["status"], len(body["sessions"])) == ("planned", 4)
+    assert body["sessions"][0]["start"] == "2026-11-24T09:00:00-05:00"
+    assert rows_of(*models) == before
+
+
+def test_the_same_reference_is_one_course(api: APIClient, patient: Patient, version: ProtocolVersion) -> None:
+    first, second = (ask(api, patient, version, reference="R-7").json()["id"] for _ in range(2))
+    assert first == second
+    assert Course.objects.count() == 1
+
+
+def test_every_fault_of_a_course_is_named(api: APIClient, stranger: Patient, version: ProtocolVersion) -> None:
+    body = body_of(stranger, version, protocol="x", preferred_time="25:00", urgency="high")
+    answer = api.post("/api/v1/courses/", body, format="json")
+    assert answer.status_code == 400
+    assert pointers(answer.json()) == {
+        "/patient": "No patient at a site of this key has that id.",
+        "/protocol": "Must be a valid UUID.",
+        "/preferred_time": "Time has wrong format. Use one of these formats instead: hh:mm[:ss[.uuuuuu]].",
+        "/urgency": "There is no such field.",
+    }
+    assert not Course.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"latest_start": "2026-11-20"}, {"/latest_start": "Lies before earliest_start."}),
+        (
+            {"earliest_start": "2026-11-01", "latest_start": "2026-11-02"},
+            {"/latest_start": "The latest start lies in the past."},
+        ),
+        (
+            {"anchor_at": "2026-12-01T08:00:00-05:00"},
+            {"/anchor_at": "This protocol is not counted from a date of its own."},
+        ),
+    ],
+)
+@pytest.mark.parametrize("path", ["courses/", "courses/preview/"])
+def test_a_wish_that_cannot_be_is_refused(
+    api: APIClient, patient: Patient, version: ProtocolVersion, path: str, changes: Any, fault: Any
+) -> None:
+    answer = api.post(f"/api/v1/{path}", body_of(patient, version, **changes), format="json")
+    assert (answer.status_code, pointers(answer.json())) == (400, fault)
+    assert not Course.objects.exists()
+
+
+def test_a_protocol_of_another_site_is_not_there(
+    api: APIClient, patient: Patient, version: ProtocolVersion, other_site: Site
+) -> None:
+    Protocol.objects.filter(pk=version.protocol_id).update(site=other_site)
+    answer = ask(api, patient, version)
+    assert pointers(answer.json()) == {"/protocol": "No published protocol usable by this key has that id."}
+
+
+def test_a_session_moves_to_a_legal_time(api: APIClient, course: Course) -> None:
+    session = course.sessions.get(number=1)
+    answer = api.post(f"/api/v1/sessions/{session.uuid}/move/", {"start": "2026-11-24T15:00:00-05:00"}, format="json")
+    assert (answer.status_code, answer.json()["start"], answer.json()["sequence"]) == (200, "2026-11-24T20:00:00Z", 1)
+
+
+def test_a_move_against_the_rules_lists_them_and_changes_nothing(api: APIClient, course: Course) -> None:
+    session = course.sessions.get(number=1)
+    answer = api.post(f"/api/v1/sessions/{session.uuid}/move/", {"start": "2026-11-28T05:00:00-05:00"}, format="json")
+    assert (answer.status_code, answer["Content-Type"]) == (409, "application/problem+json")
+    body = answer.json()
+    assert body["type"] == "urn:cadence:problem:booking-refused"
+    assert len(body["errors"]) > 1
+    assert {error["session"] for error in body["errors"]} >= {"main 1"}
+    session.refresh_from_db()
+    assert (session.start, session.sequence) == (datetime.fromisoformat("2026-11-24T14:00:00+00:00"), 0)
+
+
+def test_a_time_without_an_offset_is_read_in_utc_and_then_judged(api: APIClient, course: Course) -> None:
+    session = course.sessions.get(number=1)
+    answer = api.post(f"/api/v1/sessions/{session.uuid}/move/", {"start": "tomorrow"}, format="json")
+    assert answer.status_code == 400
+    assert list(pointers(answer.json())) == ["/start"]
+
+
+def test_a_session_is_cancelled_alone(api: APIClient, course: Course) -> None:
+    session = course.sessions.get(number=2)
+    answer = api.post(f"/api/v1/sessions/{session.uuid}/cancel/", {"reason": "Away"}, format="json")
+    assert (answer.status_code, answer.json()["status"], answer.json()["holds"]) == (200, "cancelled", [])
+    assert course.sessions.filter(status=SessionStatus.BOOKED).count() == 3
+
+
+def test_a_course_is_stopped(api: APIClient, course: Course) -> None:
+    answer = api.post(f"/api/v1/courses/{course.uuid}/stop/", {"reason": "Moved away"}, format="json")
+    assert (answer.status_code, answer.json()["status"]) == (200, CourseStatus.STOPPED)
+    assert {s["status"] for s in answer.json()["sessions"]} == {"cancelled"}
+
+
+def test_what_another_site_has_does_not_exist_for_a_key(stranger_api: APIClient, course: Course) -> None:
+    session = course.sessions.first()
+    assert session is not None
+    assert stranger_api.get(f"/api/v1/courses/{course.uuid}/").status_code == 404
+    assert stranger_api.post(f"/api/v1/courses/{course.uuid}/stop/", {"reason": "x"}, format="json").status_code == 404
+    for act, body in (("move", {"start": "2026-11-24T15:00:00-05:00"}), ("cancel", {"reason": "x"})):
+        answer = stranger_api.post(f"/api/v1/sessions/{session.uuid}/{act}/", body, format="json")
+        assert answer.status_code == 404
+    assert stranger_api.get("/api/v1/sessions/").json()["results"] == []
+    assert stranger_api.get("/api/v1/courses/").json()["results"] == []
+
+
+def test_openings_are_the_free_starts_of_a_visit(api: APIClient, course: Course, site: Site) -> None:
+    query = {"site": str(site.uuid), "protocol": str(course.version.protocol.uuid), "visit_type": "visit"}
+    answer = api.get("/api/v1/openings/", {**query, "first_on": "2026-11-24", "last_on": "2026-11-24"})
+    starts = [opening["start"] for opening in answer.json()["results"]]
+    assert (starts[0], starts[-1]) == ("2026-11-24T08:00:00-05:00", "2026-11-24T17:30:00-05:00")
+    assert "2026-11-24T09:00:00-05:00" not in starts  # taken by the course
+    assert len(starts) == 39 - 3
+
+
+def test_openings_of_more_than_a_month_are_refused(api: APIClient, site: Site, version: ProtocolVersion) -> None:
+    query = {"site": str(site.uuid), "protocol": str(version.protocol.uuid), "visit_type": "visit"}
+    answer = api.get("/api/v1/openings/", {**query, "first_on": "2026-11-24", "last_on": "2027-03-01"})
+    assert pointers(answer.json()) == {"/last_on": "Lies before first_on, or more than 31 days after it."}
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+@pytest.mark.parametrize(("path", "queries"), [("sessions", 4), ("courses", 2), ("protocols", 9)])
+def test_a_list_takes_the_same_queries_for_one_row_and_for_thirty(
+    api: APIClient, site: Site, django_assert_num_queries, path: str, queries: int, rows: int
+) -> None:
+    for number in range(rows):
+        version = factories.make_protocol()
+        row = Course.objects.create(
+            patient=factories.make_patient(site=site),
+            site=site,
+            version=version,
+            earliest_start=factories.a_day(),
+            latest_start=factories.a_day(),
+            preferred_time="09:00",
+            requested_at=factories.NOW,
+        )
+        start = factories.NOW + timedelta(days=number)
+        session = Session.objects.create(
+            course=row,
+            patient=row.patient,
+            site=site,
+            track=version.tracks.get(),
+            visit_type=version.visit_types.get(),
+            number=1,
+            start=start,
+            end=start + timedelta(minutes=30),
+            local_date=start.date(),
+            local_time=start.time(),
+            timezone=site.timezone,
+            status_at=start,
+            created_at=start,
+            changed_at=start,
+        )
+        chair = factories.make_resource(site=site, kind="chair")
+        Hold.objects.create(session=session, position=0, resource=chair, start=session.start, end=session.end)
+    with django_assert_num_queries(queries):
+        assert len(api.get(f"/api/v1/{path}/").json()["results"]) == rows

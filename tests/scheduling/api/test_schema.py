@@ -1,0 +1,61 @@
+"""The OpenAPI description is valid, complete and marked as a preview."""
+
+from __future__ import annotations
+
+import pytest
+from drf_spectacular.validation import validate_schema
+from rest_framework.test import APIClient
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict:
+    return APIClient().get("/api/v1/schema/?format=json").json()
+
+
+def test_the_schema_is_valid_openapi_3_1_and_a_preview(schema: dict) -> None:
+    validate_schema(schema)
+    assert (schema["openapi"], schema["info"]["x-preview"]) == ("3.1.0", True)
+
+
+def test_the_schema_lists_every_operation(schema: dict) -> None:
+    assert {f"{method.upper()} {path}" for path, item in schema["paths"].items() for method in item} == {
+        "GET /api/v1/courses/",
+        "POST /api/v1/courses/",
+        "POST /api/v1/courses/preview/",
+        "GET /api/v1/courses/{id}/",
+        "POST /api/v1/courses/{id}/stop/",
+        "GET /api/v1/openings/",
+        "GET /api/v1/patients/",
+        "POST /api/v1/patients/",
+        "GET /api/v1/patients/{id}/",
+        "PATCH /api/v1/patients/{id}/",
+        "GET /api/v1/protocols/",
+        "GET /api/v1/protocols/{id}/",
+        "GET /api/v1/resources/",
+        "GET /api/v1/resources/{id}/",
+        "GET /api/v1/sessions/",
+        "GET /api/v1/sessions/{id}/",
+        "POST /api/v1/sessions/{id}/move/",
+        "POST /api/v1/sessions/{id}/cancel/",
+        "GET /api/v1/sites/",
+        "GET /api/v1/sites/{id}/",
+    }
+
+
+def test_every_operation_says_how_it_refuses(schema: dict) -> None:
+    for item in schema["paths"].values():
+        for operation in item.values():
+            assert operation["responses"]["401"]["content"] == {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }
+            assert operation["security"] == [{"bearerKey": []}]
+
+
+def test_the_schema_is_made_without_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    from drf_spectacular.drainage import GENERATOR_STATS
+    from drf_spectacular.generators import SchemaGenerator
+
+    with GENERATOR_STATS.silence():
+        GENERATOR_STATS.reset()
+        SchemaGenerator().get_schema(request=None, public=True)
+    assert not GENERATOR_STATS, (GENERATOR_STATS._error_cache, GENERATOR_STATS._warn_cache)
