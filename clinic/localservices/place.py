@@ -7,6 +7,7 @@ import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 # The path of a Unix socket ends at 107 bytes; PostgreSQL's own name in the folder takes 14.
@@ -17,6 +18,12 @@ class ServiceError(Exception):
     """Why the embedded servers cannot run here, in one sentence for the person at the keyboard."""
 
 
+class PopenOptions(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
 @dataclass(frozen=True)
 class Account:
     """An unprivileged account; PostgreSQL refuses to run as root."""
@@ -24,7 +31,7 @@ class Account:
     uid: int
     gid: int
 
-    def popen_options(self) -> dict[str, object]:
+    def popen_options(self) -> PopenOptions:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_enter(self, path: Path) -> bool:
@@ -62,7 +69,7 @@ class Place:
             return inside
         return Path(tempfile.gettempdir()) / f"cadence-{_digest(self.state)}"
 
-    def popen_options(self) -> dict[str, object]:
+    def popen_options(self) -> PopenOptions:
         return self.account.popen_options() if self.account else {}
 
     def hand_over(self, path: Path) -> None:

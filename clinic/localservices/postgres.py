@@ -176,7 +176,7 @@ def run(place: Place, program: Path, *arguments: object) -> str:
             cwd="/",
             env={**os.environ, "LC_ALL": "C"},
             check=False,
-            **place.popen_options(),  # type: ignore[call-overload]
+            **place.popen_options(),
         )
         output.seek(0)
         text = output.read()

@@ -40,7 +40,7 @@ def start(place: Place) -> bool:
         stderr=subprocess.DEVNULL,
         cwd="/",
         check=False,
-        **place.popen_options(),  # type: ignore[call-overload]
+        **place.popen_options(),
     )
     wait_until(lambda: is_up(place), f"Valkey did not start; its log is {log}.")
     return True

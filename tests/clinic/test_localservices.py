@@ -45,7 +45,9 @@ def test_two_starts_at_once_start_one_pair_of_servers(place: Place) -> None:
     start = "from clinic import localservices as l; print(len(l.ensure(l.find_place())))"
     environment = {**os.environ, "CADENCE_STATE_DIR": str(place.state)}
     starts = [
-        subprocess.Popen([sys.executable, "-c", start], cwd=BASE_DIR, env=environment, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", start], cwd=BASE_DIR, env=environment, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     assert sorted(start.communicate(timeout=60)[0].strip() for start in starts) == ["0", "2"]

@@ -2,6 +2,7 @@ import logging
 from collections.abc import Iterator
 from io import StringIO
 from logging.config import DictConfigurator
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -19,10 +20,11 @@ def log_fault(logger: str, message: str, *arguments: object) -> None:
 @pytest.fixture
 def written() -> Iterator[StringIO]:
     """What the configured handler writes."""
+    logging_settings: dict[str, Any] = settings.LOGGING
     configured = DictConfigurator(settings.LOGGING)
     handler = logging.StreamHandler(StringIO())
-    handler.setFormatter(configured.configure_formatter(settings.LOGGING["formatters"]["line"]))
-    handler.addFilter(configured.configure_filter(settings.LOGGING["filters"]["tasks"]))
+    handler.setFormatter(configured.configure_formatter(logging_settings["formatters"]["line"]))
+    handler.addFilter(configured.configure_filter(logging_settings["filters"]["tasks"]))
     logging.getLogger().addHandler(handler)
     yield handler.stream
     logging.getLogger().removeHandler(handler)

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import time
@@ -73,7 +74,8 @@ class Command(BaseCommand):
 
     def tell_place(self, place: Place) -> None:
         if localservices.uses_embedded_database() and place.state != BASE_DIR / "var":
-            self.say(f"The data lie in {place.state}, because PostgreSQL's account cannot enter {BASE_DIR}.")
+            reason = "" if "CADENCE_STATE_DIR" in os.environ else f", because PostgreSQL may not enter {BASE_DIR}"
+            self.say(f"The data lie in {place.state}{reason}.")
 
     def greet(self, place: Place, logins: list[dict[str, str]], *, port: int) -> None:
         self.say(f"\nCadence is ready: http://127.0.0.1:{port}/")
