@@ -21,7 +21,7 @@ class Track(models.Model):
     version = models.ForeignKey(ProtocolVersion, on_delete=models.CASCADE, related_name="tracks")
     position = models.PositiveSmallIntegerField()
     name = models.SlugField(max_length=40)
-    visit_type = models.ForeignKey(VisitType, on_delete=models.PROTECT, related_name="+")
+    visit_type = models.ForeignKey(VisitType, on_delete=models.RESTRICT, related_name="+")
     first_day = models.PositiveSmallIntegerField(default=0, help_text="Days after the course's start day.")
     continuity = models.ForeignKey(
         ResourceKind,
@@ -67,7 +67,7 @@ class Phase(models.Model):
     max_in_count = models.PositiveSmallIntegerField(null=True, blank=True, help_text="At most this many sessions ...")
     max_in_days = models.PositiveSmallIntegerField(null=True, blank=True, help_text="... on so many dates in a row.")
     visit_type = models.ForeignKey(
-        VisitType, on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="Default: the track's."
+        VisitType, on_delete=models.RESTRICT, null=True, blank=True, related_name="+", help_text="Default: the track's."
     )
     open_ended = models.BooleanField(
         default=False, help_text="Goes on until a clinician ends it; booked ahead up to the site's horizon."
