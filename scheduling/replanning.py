@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from django.db.models import F
 
@@ -66,11 +66,17 @@ def replan_missed(course: Course, missed: Session, *, now: datetime, by: User | 
     rows = number_rows(course.sessions.select_related("track", "visit_type", "site").order_by("pk"))
     last_on = max(row.local_date for row in rows.values())
     problem = read_problem(site=course.site, courses=[course], now=now, horizon_end=last_on + REACH)
+    problem = replace(problem, now=max(problem.now or now, _day_after(missed)))
     for attempt in _attempts(problem, missed, rows, policy, now):
         plan = _solve(problem, attempt)
         if plan is not None:
             return Replan(policy, _write(course, problem, attempt, plan, now=now, by=by))
     return Replan(policy)
+
+
+def _day_after(session: Session) -> datetime:
+    """Who missed a visit does not come on the same day after all: the next local midnight."""
+    return datetime.combine(session.local_date + timedelta(days=1), time(0), session.site.zone)
 
 
 def policy_of(session: Session) -> str:

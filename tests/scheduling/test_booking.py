@@ -80,11 +80,12 @@ def test_request_course_names_each_field_at_fault(patient: Patient, site: Site, 
 
 def test_request_course_refuses_drafts_past_dates_and_anothers_reference(patient: Patient, site: Site) -> None:
     ask(patient, site, reference="R-7")
-    for fault, fields in {
+    faulty: dict[str, dict[str, Any]] = {
         "version": {"version": factories.make_protocol(publish=False)},
         "latest_start": {"earliest_start": a_day(-9), "latest_start": a_day(-1)},
         "reference": {"reference": "R-7"},
-    }.items():
+    }
+    for fault, fields in faulty.items():
         with pytest.raises(ValidationError) as refused:
             ask(patient, site, **fields)
         assert set(refused.value.message_dict) == {fault}
@@ -218,7 +219,7 @@ def test_plan_and_book_plans_again_after_a_lost_race(
 
     course = make_course(patient=patient, version=factories.make_protocol(phases=ONE_VISIT))
     rival = make_course(patient=factories.make_patient(site=site), version=course.version)
-    proposed = []
+    proposed: list[datetime] = []
 
     def propose_and_lose(course: Course, **fields: Any) -> Any:
         proposal = propose_course(course, **fields)

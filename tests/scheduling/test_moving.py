@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from clinic.models import Patient, Resource, Site
+from protocols.models import ProtocolVersion
 from scheduling.booking import plan_and_book
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.moving import cancel_session, move_session
@@ -36,11 +38,11 @@ def second(course: Course) -> Session:
     return course.sessions.get(number=2)
 
 
-def other_course(site: Site, version: object) -> Course:
-    return make_course(patient=factories.make_patient(site=site), version=version)  # type: ignore[arg-type]
+def other_course(site: Site, version: ProtocolVersion) -> Course:
+    return make_course(patient=factories.make_patient(site=site), version=version)
 
 
-def rows() -> list[dict[str, object]]:
+def rows() -> list[Any]:
     return [*Session.objects.order_by("pk").values(), *Hold.objects.order_by("pk").values()]
 
 
