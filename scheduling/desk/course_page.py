@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -31,6 +32,7 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
     tracks = read_tracks(course.version_id)
     rows = describe_sessions(for_rows(course.sessions.all()), now=now, tracks=tracks)
     chips = chips_of(rows)
+    notices = name_visits(course.notices.select_related("session__track"), several=len(tracks) > 1)
     page = reverse("admin:scheduling_course_change", args=[course.pk])
     context = {
         **admin_site.each_context(request),
@@ -47,9 +49,10 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
         "outcomes": DecisionOutcome.choices,
         "decided": course.decisions.select_related("decision_point__track", "decided_by"),
         "gates": course_gates(course, today=today),
-        "notices": name_visits(course.notices.select_related("session__track"), several=len(tracks) > 1),
+        "notices": notices,
+        "notice_counts": count_notices(notices),
         "is_waiting": course.status in WAITING,
-        "ways_out": describe_relaxations(course.relaxations, site=course.site),
+        "ways_out": describe_relaxations(course.relaxations, course=course),
         "wishes": wishes_of(course),
     }
     return TemplateResponse(request, "desk/course.html", context)
@@ -81,6 +84,12 @@ def name_visits(notices: Iterable[Notice], *, several: bool) -> list[Notice]:
         label = label_of(notice.session, several=several) if notice.session else ""
         notice.visit_label = label  # type: ignore[attr-defined]
     return found
+
+
+def count_notices(notices: Iterable[Notice]) -> str:
+    """How many wait, went out, failed: in words, none left out."""
+    states = Counter(notice.get_status_display().lower() for notice in notices)
+    return ", ".join(f"{number} {state}" for state, number in states.most_common())
 
 
 def wishes_of(course: Course) -> list[tuple[str, str]]:

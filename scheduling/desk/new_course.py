@@ -5,6 +5,7 @@ Nothing is written before it is booked; the plan that was shown travels signed i
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -76,13 +77,12 @@ def propose(form: NewCourseForm, *, now: datetime, by: User) -> Proposal:
 def _preview(
     request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, proposal: Proposal, data: QueryDict
 ) -> HttpResponse:
-    site = form.cleaned_data["site"]
     context: dict[str, Any] = {"form": form, "proposal": proposal, "carried": carried_fields(data)}
     if proposal.is_planned:
         context["plan"] = describe_proposal(proposal, now=timezone.now())
         context["token"] = sign_plan(proposal.plan, user_id=staff_of(request).pk, request=form.fingerprint())
     else:
-        context["ways_out"] = describe_relaxations(proposal.relaxations, site=site)
+        context["ways_out"] = describe_relaxations(proposal.relaxations, course=proposal.course)
     return _render(request, admin_site, "plan", form.patient, **context)
 
 
@@ -120,22 +120,36 @@ def book_plan(form: NewCourseForm, plan: CoursePlan, *, now: datetime, by: User)
 
 
 def with_trial(posted: QueryDict) -> QueryDict:
-    """The posted fields, changed as the way out that staff want to try says."""
+    """The posted fields, changed as the way out that staff want to try says; nonsense changes nothing."""
     data = posted.copy()
     kind, *values = data.get("try", "").split(":")
-    if kind == "later" and len(values) == 1 and values[0].isdecimal():
-        try:
-            latest = date.fromisoformat(data.get("latest_start", "")) + timedelta(days=int(values[0]))
-        except (ValueError, OverflowError):
-            return data
-        data["latest_start"] = latest.isoformat()
-    if kind == "free" and len(values) == 3 and values[0] in "0123456":
-        prefix = f"availability_{WEEKDAYS[int(values[0])]}"
-        index = 0
-        while data.get(f"{prefix}_{index}_from"):
-            index += 1
-        data[f"{prefix}_{index}_from"], data[f"{prefix}_{index}_to"] = (v.replace(".", ":") for v in values[1:])
+    with suppress(ValueError, OverflowError):
+        if kind == "later" and len(values) == 1:
+            data["latest_start"] = str(
+                date.fromisoformat(str(data.get("latest_start", ""))) + timedelta(days=int(values[0]))
+            )
+        if kind == "free" and len(values) == 2:
+            start, end = (datetime.strptime(value, "%Y-%m-%dT%H.%M") for value in values)  # noqa: DTZ007 - wall clock
+            for day, begin, until in split_days(start, end):
+                add_span(data, WEEKDAYS[day.weekday()], begin, until)
     return data
+
+
+def split_days(start: datetime, end: datetime) -> list[tuple[date, str, str]]:
+    """A span as one piece for each of its dates, a week at most. Midnight at a day's end is 00:00, as in the form."""
+    days = [start.date() + timedelta(days=n) for n in range(min((end.date() - start.date()).days, 6) + 1)]
+    return [
+        (day, f"{start:%H:%M}" if day == start.date() else "00:00", f"{end:%H:%M}" if day == end.date() else "00:00")
+        for day in days
+    ]
+
+
+def add_span(data: QueryDict, weekday: str, begin: str, until: str) -> None:
+    """One more row of the weekly table's form."""
+    index = 0
+    while data.get(f"availability_{weekday}_{index}_from"):
+        index += 1
+    data[f"availability_{weekday}_{index}_from"], data[f"availability_{weekday}_{index}_to"] = begin, until
 
 
 def carried_fields(data: QueryDict) -> list[tuple[str, str]]:

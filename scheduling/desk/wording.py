@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from clinic.models import ResourceKind, Site
-from scheduling.models import Session
+from scheduling.models import Course, Session
 
 ACRONYMS = {"tms", "itbs", "dtms", "tdcs", "vns", "scs", "dbs", "iv", "im", "sc", "mri", "ect", "rems"}
+
+
+WHO_CAN = {
+    "slip": "a clinician edits the protocol",
+    "add_seat": "the site administrator adds it",
+    "open_site": "the site administrator opens it",
+    "free_patient": "the patient has to agree; then correct the absences",
+}
 
 
 def name_code(code: str) -> str:
@@ -80,12 +88,19 @@ def _describe_time(average: float, preferred: time) -> str:
     return f"On average {round(average)} minutes away from the preferred time, {say_time(preferred)}."
 
 
-def describe_relaxations(relaxations: Sequence[Mapping[str, Any]], *, site: Site) -> list[dict[str, Any]]:
+def describe_relaxations(relaxations: Sequence[Mapping[str, Any]], *, course: Course) -> list[dict[str, Any]]:
     """Each way out as a sentence, with what the new-course page needs to try it (`try`), if it can."""
     if not relaxations:
         return []
     kinds = dict(ResourceKind.objects.values_list("code", "name"))
-    return [{"text": _say_relaxation(item, site, kinds), "try": _trial_of(item, site)} for item in relaxations]
+    return [
+        {
+            "text": _say_relaxation(item, course.site, kinds),
+            "try": _trial_of(item, course),
+            "who": WHO_CAN.get(item["type"], ""),
+        }
+        for item in relaxations
+    ]
 
 
 def _say_relaxation(item: Mapping[str, Any], site: Site, kinds: Mapping[str, str]) -> str:
@@ -107,13 +122,14 @@ def _say_relaxation(item: Mapping[str, Any], site: Site, kinds: Mapping[str, str
     return ""
 
 
-def _trial_of(item: Mapping[str, Any], site: Site) -> str:
+def _trial_of(item: Mapping[str, Any], course: Course) -> str:
+    """What staff can change in the wishes themselves; the rest is for the site or the protocol."""
     if item["type"] == "extend_latest_start":
         return f"later:{item['days']}"
-    if item["type"] == "free_patient":
-        start, end = _local(item["from"], site), _local(item["to"], site)
-        if start.date() == end.date():
-            return f"free:{start.weekday()}:{start:%H.%M}:{end:%H.%M}"
+    if item["type"] == "free_patient" and course.availability:
+        start, end = _local(item["from"], course.site), _local(item["to"], course.site)
+        if end - start < timedelta(days=7):
+            return f"free:{start:%Y-%m-%dT%H.%M}:{end:%Y-%m-%dT%H.%M}"
     return ""
 
 
