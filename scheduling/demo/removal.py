@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from clinic.models import ApiKey, Patient, Resource, Site, User
-from protocols.models import Protocol
+from protocols.models import Protocol, Track
 from scheduling.demo.clinic import find_demo_site
 from scheduling.demo.staff import ACCOUNTS, MAIL_DOMAIN, logins_path
 from scheduling.models import Course
@@ -37,6 +37,8 @@ def remove_site(site: Site) -> None:
         patient.save(update_fields=["home_site"])
     Patient.objects.filter(home_site=site).delete()
     with pgtrigger.ignore(*_freezing_triggers()):
+        # First what points at visit types.
+        Track.objects.filter(version__protocol__site=site).delete()
         Protocol.objects.filter(site=site).delete()
     Resource.objects.filter(site=site).delete()
     for key in ApiKey.objects.filter(sites=site):
