@@ -18,6 +18,7 @@ from clinic.public_holidays import PublicHoliday, list_public_holidays, validate
 from scheduling.desk.asking import GuardedAdmin, doubt_of
 from scheduling.desk.wording import count_of, say_short_day
 from scheduling.impact import SessionsStranded, guard_booked_sessions
+from scheduling.messages.discretion import refuse_clinical_words
 
 YEARS_OFFERED = 3
 
@@ -27,6 +28,11 @@ class SiteForm(forms.ModelForm):
         model = Site
         fields = "__all__"  # noqa: DJ007 - the admin's fieldsets name them
         widgets = {"timezone": TimezoneInput(), "address": forms.Textarea(attrs={"rows": 3})}
+
+    def clean_public_name(self) -> str:
+        name = self.cleaned_data["public_name"]
+        refuse_clinical_words(name)
+        return name
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from django.core.exceptions import ValidationError
+
 CLINICAL_WORDS = (
     # drugs
     "esketamine", "ketamine", "spravato", "nasal", "spray", "infusion", "infused", "intravenous", "iv", "injection",
@@ -32,3 +34,11 @@ def names_treatment(text: str) -> bool:
 def clinical_words(text: str) -> list[str]:
     """Every drug, device, diagnosis or course count that the text names."""
     return NAMED.findall(text) + COUNTED.findall(text)
+
+
+def refuse_clinical_words(name: str) -> None:
+    """A name that every message bears must not say what the appointments are for."""
+    if found := clinical_words(name):
+        raise ValidationError(
+            f"Patients' messages bear this name; {found[0]!r} in it would tell others what they are for."
+        )

@@ -46,6 +46,11 @@ def test_a_site_administrator_keeps_hours_and_closures(client, site, site_admin)
             "grid_minutes",
             "The grid must divide the day: 5, 10, 15, 20 or 30 minutes, say.",
         ),
+        (
+            {"public_name": "Ketamine Center"},
+            "public_name",
+            "Patients' messages bear this name; 'Ketamine' in it would tell others what they are for.",
+        ),
         ({"holiday_country": "ZZ"}, "holiday_country", "'ZZ' is not a country code; the United States is US."),
         (
             {"holiday_subdivision": "NY"},
