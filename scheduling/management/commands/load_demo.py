@@ -70,8 +70,8 @@ class Command(BaseCommand):
         fill_past(site, referrals, now=now, progress=ProgressBar(self.stdout, "Playing the past weeks"))
         waiting = request_rest(site, referrals, now=now)
         if waiting:
-            publish_planning(waiting)
             publish(extend_open_courses)
+            publish_planning(waiting)
             self.wait_for(waiting, patience=patience)
         for line in describe(site, now=timezone.now()):
             self.stdout.write(line)
