@@ -16,6 +16,7 @@ from django.utils import timezone
 from protocols.models.visit import Place
 from scheduling.desk.acting import refusals_told
 from scheduling.desk.session_acts import MOVE, acts_for
+from scheduling.desk.session_rows import read_tracks
 from scheduling.desk.wording import label_of, say_short_day
 from scheduling.engine import PlacedSession
 from scheduling.models import Session
@@ -34,6 +35,7 @@ def show_moving(request: HttpRequest, admin_site: AdminSite, session: Session) -
         if (can_move := MOVE in acts_for(session, now=now)) and not is_external:
             last = monday + timedelta(days=6)
             offers = legal_times(session, now=now, first_on=max(monday, today), last_on=last)
+    several = len(read_tracks(session.course.version_id)) > 1
     page = reverse("admin:scheduling_session_change", args=[session.pk])
     context = {
         **admin_site.each_context(request),
@@ -44,7 +46,7 @@ def show_moving(request: HttpRequest, admin_site: AdminSite, session: Session) -
                 "label": str(session.patient),
                 "url": reverse("admin:scheduling_course_change", args=[session.course_id]),
             },
-            {"label": f"{label_of(session)}, {say_short_day(session.local_date)}", "url": page},
+            {"label": f"{label_of(session, several=several)}, {say_short_day(session.local_date)}", "url": page},
         ],
         "session": session,
         "can_move": can_move,

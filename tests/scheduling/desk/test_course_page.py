@@ -1,0 +1,107 @@
+"""The page of a course: months, visits, decisions, gates, messages, stopping, paper."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from scheduling.models import Course, Notice, Session
+from tests import factories
+from tests.scheduling.desk.pressing import told
+
+pytestmark = pytest.mark.django_db
+
+
+def page_of(course):
+    return reverse("admin:scheduling_course_change", args=[course.pk])
+
+
+def test_the_page_shows_each_visit_in_its_month_and_in_the_list(at_desk, course):
+    page = at_desk.get(page_of(course))
+    starts = [session.local_start for session in course.sessions.order_by("start")]
+    chips = [chip for month in page.context["months"] for week in month.weeks for day in week for chip in day.chips]
+    assert [row["starts"] for row in page.context["rows"]] == starts
+    assert [(chip.starts, chip.state, chip.state_text) for chip in chips] == [
+        (start, "booked", "Booked") for start in starts
+    ]
+    assert page.context["counts"]["booked"] == 4
+
+
+def test_a_course_is_stopped_with_a_reason_after_a_page_that_says_what_goes(at_desk, course, clerk):
+    stop = reverse("admin:desk_course_stop", args=[course.pk])
+    asked = at_desk.get(stop)
+    assert [session.number for session in asked.context["to_come"]] == [1, 2, 3, 4]
+    assert at_desk.post(stop, {"reason": "  "}).context["error"] == "Reason: say in a few words why the course ends."
+    assert Course.objects.get(pk=course.pk).status == "booked"
+    done = at_desk.post(stop, {"reason": "Moved away"}, follow=True)
+    assert told(done) == ["The course is stopped. The patient is told within a few minutes."]
+    course.refresh_from_db()
+    assert (course.status, course.end_reason) == ("stopped", "Moved away")
+    assert set(course.sessions.values_list("status", flat=True)) == {"cancelled"}
+
+
+def test_gates_are_ticked_expire_and_are_taken_back(at_desk, course, clerk, clock):
+    gate = course.version.gates.get(code="consent")
+    url = reverse("admin:desk_gate", kwargs={"pk": course.pk, "gate": gate.pk})
+    assert told(at_desk.post(url, follow=True)) == ["Met: Consent."]
+    record = course.gate_records.get()
+    assert (record.met_on, record.valid_until, record.recorded_by) == (factories.a_day(), factories.a_day(10), clerk)
+    assert [item["expired"] for item in at_desk.get(page_of(course)).context["gates"]] == [False]
+    clock.shift(timedelta(days=11))
+    at_desk.force_login(clerk)
+    assert [item["expired"] for item in at_desk.get(page_of(course)).context["gates"]] == [True]
+    assert told(at_desk.post(url, {"withdraw": record.pk}, follow=True)) == ["Taken back: Consent."]
+    assert not course.gate_records.exists()
+
+
+def test_a_gate_ticked_twice_on_one_day_is_recorded_once(at_desk, course):
+    url = reverse("admin:desk_gate", kwargs={"pk": course.pk, "gate": course.version.gates.get(code="consent").pk})
+    at_desk.post(url)
+    at_desk.post(url)
+    assert course.gate_records.count() == 1
+
+
+def test_a_due_decision_waits_for_a_clinician(at_desk, clinician, clerk, course, clock):
+    second = course.sessions.get(number=2)
+    clock.move_to(second.end, tick=False)
+    at_desk.force_login(clerk)
+    point = course.version.decision_points.get()
+    url = reverse("admin:desk_decide", kwargs={"pk": course.pk, "point": point.pk})
+    page = at_desk.get(page_of(course))
+    assert page.context["due"] == [point]
+    assert "A clinician decides this." in page.content.decode()
+    assert at_desk.post(url, {"outcome": "continue"}).status_code == 403
+    at_desk.force_login(clinician)
+    assert told(at_desk.post(url, {"outcome": "perhaps"}, follow=True)) == [
+        "Decision: choose to continue, step back or stop."
+    ]
+    assert told(at_desk.post(url, {"outcome": "continue"}, follow=True)) == ["Decided: continue."]
+    decision = course.decisions.get()
+    assert (decision.outcome, decision.decided_by) == ("continue", clinician)
+    assert at_desk.get(page_of(course)).context["due"] == []
+
+
+def test_messages_are_listed_with_their_state(at_desk, course):
+    page = at_desk.get(page_of(course))
+    shown = [(notice.kind, notice.status) for notice in page.context["notices"]]
+    assert shown == list(Notice.objects.filter(course=course).values_list("kind", "status"))
+    assert ("course_summary", "due") in shown
+
+
+def test_the_printed_calendar_names_no_treatment(at_desk, course):
+    page = at_desk.get(reverse("admin:desk_course_print", args=[course.pk])).content.decode()
+    assert "Ada Abbott" in page
+    assert course.version.protocol.name not in page
+    assert course.site.public_name in page
+    for session in Session.objects.filter(course=course):
+        assert f"{session.local_date:%A, %B} {session.local_date.day}, 2026" in page
+
+
+def test_the_list_of_courses_shows_progress_and_why_some_were_not_planned(at_desk, course, patient, version):
+    course.sessions.filter(number=1).update(status="completed")
+    factories.make_course(patient=patient, version=version, status="infeasible", plan_message="Nothing fits.")
+    page = at_desk.get(reverse("admin:scheduling_course_changelist"))
+    text = page.content.decode()
+    assert "1 of 4 done" in text
+    assert "Nothing fits." in text
+    assert "Courses" in page.context["title"]

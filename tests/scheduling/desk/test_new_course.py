@@ -1,0 +1,286 @@
+"""New course: find the patient, see the calendar before it is booked, book it with one button, or see why not."""
+
+from datetime import UTC, datetime, time
+from urllib.parse import urlencode
+
+import pytest
+from django.urls import reverse
+
+from clinic.models import Closure
+from protocols.models import ProtocolVersion, Stage, Track, VisitType
+from scheduling.models import Course, Hold, Notice, Session
+from tests import factories
+from tests.scheduling.desk.pressing import told
+
+pytestmark = pytest.mark.django_db
+
+
+def page_for(patient):
+    return f"{reverse('admin:scheduling_course_add')}?{urlencode({'patient': patient.pk})}"
+
+
+def wishes(site, version, **changes):
+    fields = {
+        "step": "preview",
+        "site": site.pk,
+        "version": version.pk,
+        "earliest_start": "2026-11-24",
+        "latest_start": "2026-12-04",
+        "preferred_time": "10:00",
+    }
+    return {**fields, **changes}
+
+
+def rows_written():
+    return [model.objects.count() for model in (Course, Session, Hold, Notice)]
+
+
+def test_a_patient_is_found_by_any_of_name_phone_and_birth_date(at_desk, patient, stranger):
+    patient.phone, patient.birth_date = "+1 (555) 010-0142", "1980-05-31"
+    patient.save()
+    url = reverse("admin:scheduling_course_add")
+    for text in ("abb", "ada ABBOTT", "5550100142", "555-010", "1980-05-31", "05/31/1980", "abbott 1980-05-31"):
+        assert at_desk.get(url, {"q": text}).context["found"] == [patient], text
+    for text in ("zeller", "abbott 1981-05-31", "999"):
+        assert at_desk.get(url, {"q": text}).context["found"] == [], text
+
+
+def test_a_patient_of_another_clinic_is_not_found(at_desk, stranger):
+    assert at_desk.get(page_for(stranger)).status_code == 404
+
+
+def test_the_form_begins_with_what_is_known_of_the_patient(at_desk, patient, site, version):
+    patient.preferred_time, patient.availability = time(14, 30), {"mon": [["08:00", "12:00"]]}
+    patient.save()
+    form = at_desk.get(page_for(patient)).context["form"]
+    assert form.initial == {
+        "site": site,
+        "earliest_start": "2026-11-24",
+        "latest_start": "2026-12-07",
+        "preferred_time": time(14, 30),
+        "availability": {"mon": [["08:00", "12:00"]]},
+    }
+
+
+def test_protocols_offered_are_the_newest_published_of_the_library_and_of_the_own_clinic(
+    at_desk, patient, site, other_site, version
+):
+    own = factories.make_protocol(code="own", site=site)
+    factories.make_protocol(code="theirs", site=other_site)
+    factories.make_protocol(code="draft", publish=False)
+    form = at_desk.get(page_for(patient)).context["form"]
+    assert form.fields["version"].choices == [
+        ("", [("", "Choose a protocol")]),
+        (f"{site}: own protocols", [(own.pk, "Protocol own")]),
+        ("Other neuromodulation", [(version.pk, "Protocol twice-weekly")]),
+    ]
+
+
+def test_the_calendar_is_shown_before_anything_is_written(at_desk, patient, site, version):
+    Closure.objects.create(site=site, first_on="2026-11-26", last_on="2026-11-26", reason="Thanksgiving")
+    page = at_desk.post(page_for(patient), wishes(site, version))
+    plan = page.context["plan"]
+    assert [(row["label"], row["starts"].strftime("%Y-%m-%d %H:%M"), row["where"]) for row in plan["rows"]][0] == (
+        "Visit 1",
+        "2026-11-24 10:00",
+        "Chair 1",
+    )
+    assert len(plan["rows"]) == 4
+    assert plan["cost"][:3] == [
+        "Starts on the earliest day asked for.",
+        f"From first to last visit: {(plan['rows'][-1]['starts'].date() - plan['rows'][0]['starts'].date()).days} days.",
+        "Every visit at the preferred time, 10:00 AM.",
+    ]
+    closed = [d.closed for m in plan["months"] for w in m.weeks for d in w if d.on.isoformat() == "2026-11-26"]
+    assert "Thanksgiving" in closed
+    assert rows_written() == [0, 0, 0, 0]
+
+
+def test_one_button_books_what_was_shown(at_desk, clerk, patient, site, version):
+    shown = at_desk.post(page_for(patient), wishes(site, version))
+    booked = at_desk.post(
+        page_for(patient), wishes(site, version, step="book", plan=shown.context["token"]), follow=True
+    )
+    course = Course.objects.get()
+    assert told(booked) == ["The course is booked. The patient is told within a few minutes."]
+    assert (course.status, course.patient, course.requested_by) == ("booked", patient, clerk)
+    assert [s.start for s in course.sessions.all()] == [row["starts"] for row in shown.context["plan"]["rows"]]
+
+
+def test_a_second_click_finds_the_course_of_the_first(at_desk, patient, site, version):
+    token = at_desk.post(page_for(patient), wishes(site, version)).context["token"]
+    pressed = [at_desk.post(page_for(patient), wishes(site, version, step="book", plan=token)) for _ in range(2)]
+    assert [page.url for page in pressed] == [
+        reverse("admin:scheduling_course_change", args=[Course.objects.get().pk])
+    ] * 2
+
+
+def test_a_plan_is_not_booked_for_other_wishes_or_by_another_person(at_desk, client, clinician, patient, site, version):
+    token = at_desk.post(page_for(patient), wishes(site, version)).context["token"]
+    changed = at_desk.post(page_for(patient), wishes(site, version, step="book", plan=token, preferred_time="15:00"))
+    forged = at_desk.post(page_for(patient), wishes(site, version, step="book", plan=token[:-3] + "abc"))
+    client.force_login(clinician)
+    others = client.post(page_for(patient), wishes(site, version, step="book", plan=token))
+    for page in (changed, forged, others):
+        assert told(page) == ["Since you looked, the calendar has changed. This is the plan as it would be now."]
+    assert rows_written() == [0, 0, 0, 0]
+
+
+def test_a_seat_taken_meanwhile_is_told_and_the_new_plan_shown(at_desk, patient, site, version, chair):
+    shown = at_desk.post(page_for(patient), wishes(site, version))
+    other = factories.make_course(patient=factories.make_patient(site=site), version=version)
+    factories.make_session(course=other, start=shown.context["plan"]["rows"][0]["starts"], resources=(chair,))
+    page = at_desk.post(page_for(patient), wishes(site, version, step="book", plan=shown.context["token"]))
+    sentences = told(page)
+    assert len(sentences) == 2
+    assert "Chair 1" in sentences[0]
+    assert page.context["plan"]["rows"][0]["starts"] != shown.context["plan"]["rows"][0]["starts"]
+    assert Course.objects.filter(patient=patient).count() == 0
+
+
+def test_wrong_wishes_are_named_at_their_field(at_desk, patient, site, version):
+    wrong = wishes(
+        site,
+        version,
+        earliest_start="2026-11-01",
+        latest_start="soon",
+        preferred_time="25:00",
+        availability_mon_0_from="12:00",
+        availability_mon_0_to="08:00",
+    )
+    page = at_desk.post(page_for(patient), wrong)
+    assert page.context["form"].errors == {
+        "earliest_start": ["This day is past."],
+        "latest_start": ["Enter a valid date."],
+        "preferred_time": ["Enter a valid time."],
+        "availability": ["Monday: 12:00 to 08:00 ends before it begins."],
+    }
+    turned = at_desk.post(page_for(patient), wishes(site, version, latest_start="2026-11-23"))
+    assert turned.context["form"].errors == {"latest_start": ["This day lies before the first one."]}
+
+
+def test_a_protocol_of_another_clinic_cannot_be_asked_for(at_desk, patient, site, other_site):
+    theirs = factories.make_protocol(code="theirs", site=other_site)
+    page = at_desk.post(page_for(patient), wishes(site, theirs))
+    assert list(page.context["form"].errors) == ["version"]
+
+
+def narrow(**changes):
+    """The patient can come on Sundays, when the clinic is closed."""
+    return {"availability_sun_0_from": "08:00", "availability_sun_0_to": "12:00", **changes}
+
+
+def test_where_nothing_fits_the_page_says_why_and_how_it_would(at_desk, patient, site, version):
+    page = at_desk.post(page_for(patient), wishes(site, version, **narrow()))
+    assert page.context["proposal"].message
+    assert "plan" not in page.context
+    assert page.context["proposal"].message in page.content.decode()
+    assert rows_written() == [0, 0, 0, 0]
+
+
+def test_a_way_out_can_be_tried(at_desk, patient, site, version):
+    Closure.objects.create(site=site, first_on="2026-11-24", last_on="2026-11-27", reason="Works")
+    short = wishes(site, version, latest_start="2026-11-27")
+    refused = at_desk.post(page_for(patient), short)
+    later = next(way for way in refused.context["ways_out"] if way["try"].startswith("later:"))
+    assert later["text"] == "Allow the first visit up to 3 days later than asked."
+    tried = at_desk.post(page_for(patient), {**short, "step": "", "try": later["try"]})
+    assert tried.context["plan"]["rows"][0]["starts"].strftime("%Y-%m-%d") == "2026-11-30"
+    assert ("latest_start", "2026-11-30") in tried.context["carried"]
+
+
+def test_hours_the_patient_could_come_after_all_are_added_to_the_week(at_desk, patient, site, version):
+    tried = at_desk.post(
+        page_for(patient), wishes(site, version, **narrow(), **{"try": "free:2026-11-24T09.00:2026-11-25T12.00"})
+    )
+    added = {name: value for name, value in tried.context["carried"] if name.startswith("availability_")}
+    assert added == {
+        "availability_sun_0_from": "08:00",
+        "availability_sun_0_to": "12:00",
+        "availability_tue_0_from": "09:00",
+        "availability_tue_0_to": "00:00",
+        "availability_wed_0_from": "00:00",
+        "availability_wed_0_to": "12:00",
+    }
+
+
+@pytest.mark.parametrize("nonsense", ["later:x", "later:99999999999", "free:a:b", "free:2026-11-24T09.00", "other:1"])
+def test_nonsense_to_try_changes_nothing(at_desk, patient, site, version, nonsense):
+    page = at_desk.post(page_for(patient), wishes(site, version, **{"try": nonsense}))
+    assert ("latest_start", "2026-12-04") in page.context["carried"]
+
+
+def test_wishes_can_be_changed_after_the_preview(at_desk, patient, site, version):
+    page = at_desk.post(page_for(patient), wishes(site, version, step="edit", preferred_time="15:00"))
+    assert page.context["step"] == "form"
+    assert page.context["form"]["preferred_time"].value() == "15:00"
+
+
+@pytest.fixture
+def implant(chair):
+    """Two visits, one and two weeks after an operation elsewhere."""
+    version = factories.make_protocol(
+        code="implant", publish=False, phases=({"periods": 2, "period_days": 7, "per_period": 1, "min_gap_hours": 24},)
+    )
+    operation = VisitType.objects.create(version=version, code="operation", name="Operation", place="external")
+    Stage.objects.create(visit_type=operation, position=0, name="Operation", minutes=60, is_treatment=True)
+    Track.objects.filter(version=version).update(position=1, first_day=7)
+    first = Track.objects.create(version=version, position=0, name="operation", visit_type=operation)
+    first.phases.create(position=0, name="operation", periods=1, period_days=1, per_period=1, min_gap_hours=0)
+    ProtocolVersion.objects.filter(pk=version.pk).update(status="published", published_at=factories.NOW)
+    return version
+
+
+def test_a_protocol_counted_from_an_operation_asks_for_its_date(at_desk, patient, site, implant):
+    page = at_desk.post(page_for(patient), wishes(site, implant))
+    assert page.context["form"].errors == {"anchor_date": ["This protocol counts from an operation: give its date."]}
+
+
+def test_visits_after_an_operation_are_previewed_and_booked_around_its_date(at_desk, patient, site, implant):
+    asked = wishes(site, implant, anchor_date="2026-12-01", anchor_time="07:30", earliest_start="", latest_start="")
+    shown = at_desk.post(page_for(patient), asked)
+    assert [row["label"] for row in shown.context["plan"]["rows"]] == ["Operation 1", "Main 1", "Main 2"]
+    assert rows_written() == [0, 0, 0, 0]
+    at_desk.post(page_for(patient), {**asked, "step": "book", "plan": shown.context["token"]})
+    course = Course.objects.get()
+    assert course.status == "booked"
+    operation, *visits = course.sessions.order_by("start")
+    assert (operation.start, operation.holds.count()) == (datetime(2026, 12, 1, 12, 30, tzinfo=UTC), 0)
+    assert [visit.local_date.isoformat() >= "2026-12-08" for visit in visits] == [True, True]
+
+
+@pytest.fixture
+def waiting(patient, version, clock):
+    """A course of an import that did not fit: the patient could only come on Sundays."""
+    return factories.make_course(
+        patient=patient,
+        version=version,
+        status="infeasible",
+        earliest_start=factories.a_day(1),
+        latest_start=factories.a_day(5),
+        availability={"sun": [["08:00", "12:00"]]},
+        plan_message="The patient cannot come while the clinic is open.",
+        relaxations=[{"type": "extend_latest_start", "days": 3}],
+    )
+
+
+def test_a_course_that_did_not_fit_shows_why_and_is_planned_again_with_other_wishes(at_desk, waiting, site, version):
+    page = at_desk.get(reverse("admin:scheduling_course_change", args=[waiting.pk]))
+    assert "The patient cannot come while the clinic is open." in page.content.decode()
+    assert page.context["ways_out"][0]["text"] == "Allow the first visit up to 3 days later than asked."
+    plan = reverse("admin:desk_course_plan", args=[waiting.pk])
+    again = at_desk.post(plan, {**dict(page.context["wishes"]), "step": "preview"})
+    assert "plan" not in again.context
+    shown = at_desk.post(plan, wishes(site, version))
+    assert len(shown.context["plan"]["rows"]) == 4
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.availability) == ("infeasible", {"sun": [["08:00", "12:00"]]})
+    at_desk.post(plan, wishes(site, version, step="book", plan=shown.context["token"]))
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.availability, waiting.plan_message) == ("booked", None, "")
+    assert waiting.sessions.count() == 4
+
+
+def test_a_booked_course_is_not_planned_again(at_desk, course):
+    page = at_desk.get(reverse("admin:desk_course_plan", args=[course.pk]), follow=True)
+    assert told(page) == ["This course is booked already."]

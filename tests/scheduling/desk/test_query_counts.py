@@ -1,0 +1,110 @@
+"""No page runs a query per row: each is opened with one row and with thirty, under one literal count."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from scheduling.models import Notice
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def grow(site, version, chair, clock):
+    """Add patients, each with a course of one visit today and a call to make."""
+
+    def add(count):
+        for _ in range(count):
+            patient = factories.make_patient(site=site)
+            course = factories.make_course(patient=patient, version=version)
+            number = course.pk % 1000
+            start = factories.NOW + timedelta(minutes=5 * number)
+            session = factories.make_session(course=course, start=start, minutes=5, resources=(chair,))
+            Notice.objects.create(
+                patient=patient,
+                course=course,
+                session=session,
+                kind="reminder",
+                channel="call",
+                key=f"key-{course.pk}",
+                message_id=f"id-{course.pk}",
+                due_at=factories.NOW,
+                created_at=factories.NOW,
+            )
+
+    return add
+
+
+LISTS = {
+    "admin:index": 15,
+    "admin:scheduling_course_changelist": 10,
+    "admin:scheduling_session_changelist": 9,
+    "admin:scheduling_notice_changelist": 9,
+    "admin:desk_call_list": 5,
+    "admin:clinic_patient_changelist": 8,
+}
+
+
+@pytest.mark.parametrize(("name", "queries"), LISTS.items())
+@pytest.mark.parametrize("rows", [1, 30])
+def test_lists_cost_the_same_queries_with_1_and_with_30_rows(
+    at_desk, grow, name, queries, rows, django_assert_num_queries
+):
+    grow(rows)
+    at_desk.get(reverse(name))  # fills the caches of content types and of the session
+    with django_assert_num_queries(queries):
+        page = at_desk.get(reverse(name))
+    assert page.content.decode().count("Patient") >= rows
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+def test_the_list_of_protocols_costs_the_same_queries_with_1_and_with_30_rows(
+    at_desk, rows, django_assert_num_queries
+):
+    for _ in range(rows):
+        factories.make_protocol()
+    url = reverse("admin:protocols_protocol_changelist")
+    at_desk.get(url)
+    with django_assert_num_queries(7):
+        at_desk.get(url)
+
+
+@pytest.mark.parametrize("visits", [1, 30])
+def test_a_course_costs_the_same_queries_with_1_and_with_30_visits(
+    at_desk, patient, version, chair, visits, django_assert_num_queries
+):
+    course = factories.make_course(patient=patient, version=version)
+    for day in range(visits):
+        start = factories.NOW + timedelta(days=day, hours=2)
+        session = factories.make_session(course=course, start=start, resources=(chair,))
+        Notice.objects.create(
+            patient=patient,
+            course=course,
+            session=session,
+            kind="calendar",
+            channel="email",
+            key=f"key-{day}",
+            message_id=f"id-{day}",
+            due_at=factories.NOW,
+            created_at=factories.NOW,
+        )
+    url = reverse("admin:scheduling_course_change", args=[course.pk])
+    at_desk.get(url)
+    with django_assert_num_queries(17):
+        assert len(at_desk.get(url).context["rows"]) == visits
+
+
+@pytest.mark.parametrize("stages", [1, 30])
+def test_a_protocol_costs_the_same_queries_with_1_and_with_30_stages(at_desk, stages, django_assert_num_queries):
+    version = factories.make_protocol(publish=False)
+    visit = version.visit_types.get()
+    for position in range(1, stages):
+        stage = visit.stages.create(position=position, name=f"Stage {position}", minutes=5)
+        stage.needs.create(kind=factories.make_kind("chair"))
+        stage.tasks.create(name="Blood pressure", at_minute=1)
+    url = reverse("admin:protocols_protocolversion_change", args=[version.pk])
+    at_desk.get(url)
+    with django_assert_num_queries(20):
+        assert len(at_desk.get(url).context["shape"]["visits"][0]["stages"]) == stages

@@ -1,0 +1,98 @@
+"""The first page and the call list: numbers that are right, and lists that are worked down."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from scheduling.models import CourseDecision, Notice, Session
+from tests import factories
+from tests.scheduling.desk.pressing import told
+
+pytestmark = pytest.mark.django_db
+
+
+def figures(page):
+    return {figure["label"]: figure["number"] for figure in page.context["figures"]}
+
+
+def test_today_shows_the_visits_of_the_day_at_my_clinics(at_desk, course, first, on_the_day, other_site):
+    theirs = factories.make_course(patient=factories.make_patient(site=other_site), version=course.version)
+    factories.make_session(course=theirs, start=first.start)
+    page = at_desk.get(reverse("admin:index"))
+    assert [row["session"] for row in page.context["rows"]] == [first]
+    assert page.context["rows"][0]["acts"] == ("arrived", "missed", "move", "cancel")
+    assert figures(page)["visits today"] == 1
+
+
+def test_today_is_the_day_at_the_clinic_and_not_in_utc(at_desk, clerk, course, first, clock):
+    # 23:30 in New York is the next day in UTC.
+    clock.move_to(first.local_start.replace(hour=23, minute=30), tick=False)
+    at_desk.force_login(clerk)
+    page = at_desk.get(reverse("admin:index"))
+    assert page.context["today"] == first.local_date
+    assert [row["session"] for row in page.context["rows"]] == [first]
+
+
+def test_what_waits_for_somebody_is_counted(at_desk, course, first, patient, version, on_the_day):
+    factories.make_course(patient=patient, version=version, status="infeasible")
+    factories.make_course(patient=patient, version=version, status="planning")
+    Session.objects.filter(pk=first.pk).update(status="unrecorded")
+    page = at_desk.get(reverse("admin:index"))
+    assert figures(page) == {
+        "visits today": 1,
+        "here now": 0,
+        "outcomes not recorded": 1,
+        "to call": 0,
+        "could not be planned": 1,
+        "being planned": 1,
+        "decisions due": 0,
+    }
+
+
+def test_decisions_are_due_from_their_session_on_until_they_are_made(at_desk, clerk, clinician, course, clock):
+    clock.move_to(course.sessions.get(number=2).end, tick=False)
+    at_desk.force_login(clerk)
+    page = at_desk.get(reverse("admin:index"))
+    assert [(session.number, session.question) for session in page.context["decisions"]] == [(2, "Does it help?")]
+    point = course.version.decision_points.get()
+    CourseDecision.objects.create(
+        course=course, decision_point=point, outcome="continue", decided_at=factories.NOW, decided_by=clinician
+    )
+    assert figures(at_desk.get(reverse("admin:index")))["decisions due"] == 0
+
+
+@pytest.fixture
+def call(course):
+    return Notice.objects.create(
+        patient=course.patient,
+        course=course,
+        session=course.sessions.get(number=1),
+        kind="reminder",
+        channel="call",
+        key="call-1",
+        message_id="call-1",
+        due_at=factories.NOW,
+        useful_until=factories.NOW + timedelta(days=1),
+        created_at=factories.NOW,
+    )
+
+
+def test_a_call_is_done_once(at_desk, clerk, call):
+    listed = reverse("admin:desk_call_list")
+    assert [entry["notice"] for entry in at_desk.get(listed).context["calls"]] == [call]
+    done = reverse("admin:desk_call_done", args=[call.pk])
+    assert told(at_desk.post(done, follow=True)) == ["Done: Ada Abbott."]
+    assert told(at_desk.post(done, follow=True)) == [
+        "Somebody has done this already, or it is not needed any more."
+    ]
+    call.refresh_from_db()
+    assert (call.status, call.sent_at, call.outcome) == ("done", factories.NOW, "Done by Cleo Clerk")
+    assert at_desk.get(listed).context["calls"] == []
+
+
+def test_calls_of_no_more_use_and_e_mails_are_not_on_the_list(at_desk, call):
+    Notice.objects.filter(pk=call.pk).update(useful_until=factories.NOW - timedelta(minutes=1))
+    assert at_desk.get(reverse("admin:desk_call_list")).context["calls"] == []
+    Notice.objects.filter(pk=call.pk).update(useful_until=None, channel="email")
+    assert at_desk.get(reverse("admin:desk_call_list")).context["calls"] == []
