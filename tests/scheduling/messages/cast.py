@@ -89,8 +89,8 @@ def book(patient: Patient, starts: Sequence[datetime], *, now: datetime, **field
 
 
 @transaction.atomic
-def add(course: Course, start: datetime, *, number: int, now: datetime) -> Session:
-    session = new_session(course, start, number=number, now=now)
+def add(course: Course, start: datetime, *, number: int, now: datetime, minutes: int = 45) -> Session:
+    session = new_session(course, start, number=number, now=now, minutes=minutes)
     session.save()
     outbox.sessions_changed(course, [session], now=now)
     return session
