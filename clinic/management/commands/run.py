@@ -15,7 +15,7 @@ from clinic import localservices
 from clinic.localservices import Place
 from clinic.localservices.place import BASE_DIR
 from clinic.reachability import refuse_unreachable
-from clinic.supervision import StopAsked, StopSignals, Supervisor, only_copy, refuse_taken_port
+from clinic.supervision import StopAsked, StopSignals, Supervisor, die_with_parent, only_copy, refuse_taken_port
 
 WEB = ("-m", "gunicorn", "clinic.wsgi", "--preload", "--workers", "2", "--threads", "4", "--no-control-socket")
 WORKER = ("-m", "celery", "-A", "clinic", "worker", "--concurrency", "2", "--loglevel", "INFO")
@@ -90,9 +90,8 @@ class Command(BaseCommand):
 
     def fill_demo(self, supervisor: Supervisor) -> None:
         """Book it while the page answers already; the command prints its own progress and counts."""
-        child = subprocess.Popen(
-            [sys.executable, BASE_DIR / "manage.py", "load_demo", "--fill"], start_new_session=True
-        )
+        command = [sys.executable, BASE_DIR / "manage.py", "load_demo", "--fill"]
+        child = subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_parent)
         try:
             while child.poll() is None:
                 supervisor.refuse_dead()
