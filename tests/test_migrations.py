@@ -1,0 +1,105 @@
+"""The migrations build the database from nothing, take it down again, and keep the rows of one that is filled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import time
+from typing import Any
+
+import pgtrigger
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+APPS = ("clinic", "protocols", "scheduling")
+FIRST = [(app, "0001_initial") for app in APPS]
+
+
+@pytest.fixture
+def fresh(django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
+    """An empty database beside the one of the other tests."""
+    with django_db_blocker.unblock():
+        default = connections["default"]
+        name = f"{default.settings_dict['NAME']}_migrations"
+        connections.databases["fresh"] = {**default.settings_dict, "NAME": name}
+        with default.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield connections["fresh"]
+        finally:
+            connections["fresh"].close()
+            del connections["fresh"], connections.databases["fresh"]
+            with default.cursor() as cursor:
+                cursor.execute(f'DROP DATABASE "{name}"')
+
+
+def tables(connection: Any) -> set[str]:
+    with connection.cursor() as cursor:
+        return {name for name in connection.introspection.table_names(cursor) if name.split("_")[0] in APPS}
+
+
+def triggers(connection: Any) -> set[tuple[str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal")
+        return set(cursor.fetchall())
+
+
+def expected_tables() -> set[str]:
+    models = apps.get_models(include_auto_created=True)
+    return {model._meta.db_table for model in models if model._meta.app_label in APPS}
+
+
+def expected_triggers() -> set[tuple[str, str]]:
+    return {(model._meta.db_table, trigger.get_pgid(model)) for model, trigger in pgtrigger.registered()}
+
+
+def migrate(*target: str) -> None:
+    call_command("migrate", *target, database="fresh", verbosity=0, interactive=False)
+
+
+def test_migrations_build_a_database_keep_its_rows_and_take_it_down_again(fresh: Any) -> None:
+    """In one go, for each way takes seconds."""
+    for app, name in FIRST:
+        migrate(app, name)
+    site = fill(MigrationExecutor(fresh).loader.project_state(FIRST).apps)
+    migrate()
+    migrate()  # asked twice, nothing more happens
+    assert (tables(fresh), triggers(fresh)) == (expected_tables(), expected_triggers())
+    assert read_rows(fresh) == [
+        [("riverside", "America/New_York")],
+        [("Abbott", site.pk)],
+        [("draft",)],
+        [("insert",)],
+    ]
+    for app in reversed(APPS):
+        migrate(app, "zero")
+    assert (tables(fresh), triggers(fresh)) == (set(), set())
+
+
+def read_rows(connection: Any) -> list[list[tuple[Any, ...]]]:
+    with connection.cursor() as cursor:
+        return [
+            cursor.execute(query).fetchall()
+            for query in (
+                "SELECT code, timezone FROM clinic_site",
+                "SELECT family_name, home_site_id FROM clinic_patient",
+                "SELECT status FROM protocols_protocolversion",
+                "SELECT pgh_label FROM clinic_patientevent",
+            )
+        ]
+
+
+def fill(then: Any) -> Any:
+    """Rows as the first version wrote them."""
+
+    def make(app: str, model: str, **values: Any) -> Any:
+        return then.get_model(app, model).objects.using("fresh").create(**values)
+
+    site = make("clinic", "Site", code="riverside", name="R", public_name="R", timezone="America/New_York")
+    make("clinic", "SiteHours", site=site, weekday=0, opens_at=time(8), closes_at=time(18))
+    make("clinic", "Patient", home_site=site, given_name="Ada", family_name="Abbott")
+    protocol = make("protocols", "Protocol", site=site, code="calm", name="Calm", family="other")
+    make("protocols", "ProtocolVersion", protocol=protocol, number=1)
+    return site
