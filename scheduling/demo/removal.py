@@ -25,7 +25,7 @@ def remove_demo() -> bool:
         if site := find_demo_site():
             remove_site(site)
         remove_accounts()
-    logins_path().unlink(missing_ok=True)
+        transaction.on_commit(lambda: logins_path().unlink(missing_ok=True))
     return site is not None
 
 

@@ -221,6 +221,22 @@ def test_the_command_counts_and_tells_faults_by_line_and_column(site, protocol, 
     assert "Bell" not in output.getvalue()
 
 
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(site, protocol, tmp_path):
+    path = write(tmp_path, ADA, BEN)
+    terminal, file = Terminal(), StringIO()
+    call_command("import_referrals", path, site=site.code, plan=False, stdout=StringIO(), stderr=terminal)
+    call_command("import_referrals", path, site=site.code, plan=False, stdout=StringIO(), stderr=file)
+    assert terminal.getvalue() == (
+        f"\rImporting referrals {'█' * 15}{'░' * 15} 1/2\rImporting referrals {'█' * 30} 2/2\n"
+    )
+    assert file.getvalue() == "Importing referrals: 1 of 2\nImporting referrals: 2 of 2\n"
+
+
 def test_the_command_names_a_site_or_a_file_that_is_not_there(site, tmp_path):
     with pytest.raises(CommandError, match=r"^There is no site with that code\. Sites: riverside\.$"):
         run_command(write(tmp_path, ADA), "--site", "elsewhere")
