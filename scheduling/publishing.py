@@ -47,14 +47,18 @@ def find_obstacles(version: ProtocolVersion, *, site: Site, now: datetime) -> li
 
 
 def try_version(version: ProtocolVersion, *, site: Site, now: datetime) -> list[str]:
-    """Plan one course on an empty calendar with every resource at work; the reason if that fails."""
-    message = ""
+    """Plan one course on an empty calendar with every resource at work; the reason where that is proven impossible.
+
+    A trial that runs out of time proves nothing and refuses nothing.
+    """
+    reasons: list[str] = []
     for anchor in trial_anchors(version, site=site, now=now):
-        answer = engine.plan(pose_trial(version, site=site, now=now, anchor=anchor), time_limit=TRIAL_SECONDS)
-        if answer.courses[0].planned:
+        problem = pose_trial(version, site=site, now=now, anchor=anchor)
+        [plan] = engine.plan(problem, time_limit=TRIAL_SECONDS).courses
+        if plan.status != engine.INFEASIBLE:
             return []
-        message = answer.courses[0].message
-    return [f"A course could not be planned even on an empty calendar of {site}: {message}"]
+        reasons.append(plan.message)
+    return [f"No course could be booked even on an empty calendar of {site}: {reasons[0]}"]
 
 
 def trial_anchors(version: ProtocolVersion, *, site: Site, now: datetime) -> list[datetime | None]:
