@@ -30,6 +30,8 @@ from scheduling.models.course import DecisionOutcome
 from scheduling.shapes import VERSION_LOOKUPS, fitting_periods, last_day, shape_version
 
 ONE_DAY = timedelta(days=1)
+# The horizon lies so far behind the last window, or no later start could ever be proposed for what does not fit.
+SLACK = timedelta(days=30)
 Numbered = dict[tuple[str, int], Session]
 
 
@@ -66,7 +68,8 @@ def read_problem(
     lives = _read_lives(courses)
     versions = _read_versions(courses)
     shapes = _read_shapes(site, courses, versions, lives, now)
-    end = horizon_end or max(_last_date(site, course, shapes[str(course.uuid)], lives) for course in courses)
+    last = max(_last_date(site, course, shapes[str(course.uuid)], lives) for course in courses)
+    end = horizon_end or last + SLACK
     ids, protocols = _named_shapes({str(c.uuid): str(versions[c.version_id].uuid) for c in courses}, shapes)
     until = _midnight(site, end + 2 * ONE_DAY)
     visits = (visit for protocol in protocols.values() for visit in protocol.visits.values())

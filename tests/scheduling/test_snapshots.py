@@ -48,7 +48,7 @@ def test_read_problem_poses_the_whole_clinic(site: Site, patient: Patient, chair
             )
         },
         courses=(engine.Course(str(course.uuid), str(version.uuid), a_day(1), a_day(15), 9 * 60),),
-        horizon_end=a_day(15 + 13),
+        horizon_end=a_day(15 + 13 + 30),
         now=NOW + timedelta(minutes=120),
     )
 
