@@ -54,12 +54,15 @@ def ensure(place: Place, *, database: bool = True, broker: bool = True, durable:
     return started
 
 
-def stop(place: Place) -> None:
+def stop(place: Place) -> bool:
+    """Stop what is up. True when something was."""
     if not place.state.exists():
-        return
+        return False
     with _lock(place):
+        was_up = valkey.is_up(place) or postgres.is_up(place)
         valkey.stop(place)
         postgres.stop(place)
+    return was_up
 
 
 @contextlib.contextmanager

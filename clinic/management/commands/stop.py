@@ -25,8 +25,8 @@ class Command(BaseCommand):
                 if time.monotonic() > deadline:
                     raise ServiceError(f"Process {pid} did not stop within {PATIENCE_SECONDS} seconds.")
                 time.sleep(0.1)
-        localservices.stop(place)
-        self.stdout.write("Stopped." if pid else "Nothing runs from this folder.")
+        servers = localservices.stop(place)
+        self.stdout.write("Stopped." if pid or servers else "Nothing runs from this folder.")
 
 
 def stop_process(pid: int) -> None:
