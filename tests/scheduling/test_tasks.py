@@ -15,7 +15,7 @@ from django.utils import timezone
 from clinic.models import Resource, Site
 from protocols.models import ProtocolVersion
 from scheduling import batches
-from scheduling.booking import book_course, request_course
+from scheduling.booking import book_course, plan_and_book, request_course
 from scheduling.claims import claim
 from scheduling.models import Course, CourseStatus, Notice, NoticeKind, NoticeStatus, Session
 from scheduling.planning import propose_course
@@ -156,6 +156,21 @@ def test_a_course_that_breaks_its_worker_each_time_is_left_to_people(site, proto
     )
     generate_course_calendar(course.pk)
     assert Session.objects.count() == 0
+
+
+def test_open_ended_courses_are_booked_on_up_to_the_horizon_once(site, chair):
+    weekly = {"periods": 1, "period_days": 7, "per_period": 1, "min_gap_hours": 100}
+    version = factories.make_protocol(phases=(weekly, {**weekly, "max_gap_hours": 300, "open_ended": True}))
+    month_ago = timezone.now() - timedelta(days=30)
+    course = ask(site, version, now=month_ago)
+    Course.objects.filter(pk=course.pk).update(earliest_start=month_ago.date())
+    plan_and_book(course.pk, now=month_ago)
+    before = list(course.sessions.order_by("number").values_list("number", "start"))
+    extend_open_courses()
+    after = list(course.sessions.order_by("number").values_list("number", "start"))
+    assert (after[: len(before)], 2 <= len(after) - len(before) <= 5) == (before, True)
+    extend_open_courses()
+    assert course.sessions.count() == len(after)
 
 
 def test_a_booked_visit_nobody_recorded_is_marked(site, protocol, chair):

@@ -34,9 +34,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--demo", "--force", action="store_true", dest="demo", help="Load it into DATABASE_URL, if that is empty."
         )
-
         parser.add_argument(
-            "--patience", type=float, default=25, help="Seconds without a planned course until it gives up waiting."
+            "--patience", type=float, default=45, help="Seconds without a planned course until it gives up waiting."
         )
 
     def handle(self, *args: Any, prepare: bool, fill: bool, demo: bool, patience: float, **options: Any) -> None:
