@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 
 from django.db.models import F
 
 from clinic.models import User
-from protocols.models import Need, Phase
+from protocols.models import Phase
 from protocols.models.shape import MissedPolicy
 from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.booking import cancel_sessions
-from scheduling.locking import lock_kinds
+from scheduling.locking import lock_kinds, lock_resources
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.planning import alone, legal_starts_of
 from scheduling.posing import (
@@ -32,8 +32,10 @@ from scheduling.snapshots import Numbered, number_rows, protocol_of, read_proble
 
 REACH = timedelta(days=90)
 """How far beyond the course's last session a missed one is looked for a place."""
-TIME_LIMIT = 2.0
+TIME_LIMIT = 3.0
 PARKED = timedelta(days=365 * 400)
+PARKED_NUMBERS = 10_000
+"""Out of the way of every true number and time while rows trade places."""
 JUDGED = {4, 5, 8}
 """Rules that sessions which keep their time may break by taking another number: gaps, links, overlaps."""
 
@@ -48,12 +50,17 @@ class Replan:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way to plan a number again: the course posed for it, the number that is free, and which rows take which."""
+    """One way to plan a number again: the course posed for it, and which rows take which numbers.
+
+    `loose` are given sessions that are judged as if they could move; `rows` to come that are not in the posed course
+    take the places of the plan that suit them best.
+    """
 
     posed: engine.Course
-    free: Key
     rows: Mapping[Key, Session]
+    free: Key | None = None
     loose: frozenset[Key] = frozenset()
+    homeless: tuple[Session, ...] = ()
 
 
 def replan_missed(course: Course, missed: Session, *, now: datetime, by: User | None) -> Replan:
@@ -61,17 +68,34 @@ def replan_missed(course: Course, missed: Session, *, now: datetime, by: User | 
     policy = policy_of(missed)
     if course.status not in {CourseStatus.BOOKED, CourseStatus.RUNNING}:
         return Replan(policy)
-    needed = Need.objects.filter(stage__visit_type__version=course.version_id).values_list("kind", flat=True)
-    lock_kinds(course.site_id, set(needed))
     rows = number_rows(course.sessions.select_related("track", "visit_type", "site").order_by("pk"))
+    # Resources are locked only once there is a plan: nobody else waits while it is looked for.
+    for _ in range(2):
+        problem = _read(course, missed, rows, now)
+        found = _first_solved(problem, missed, rows, policy, now)
+        if found is None:
+            break
+        attempt, plan = found
+        lock_resources({int(hold.resource) for at in plan.sessions for hold in at.holds})
+        if not _broken(_read(course, missed, rows, now), attempt.posed, plan):
+            return Replan(policy, _write(course, problem, attempt, plan, now=now, by=by))
+    return Replan(policy)
+
+
+def _read(course: Course, missed: Session, rows: Numbered, now: datetime) -> engine.Problem:
     last_on = max(row.local_date for row in rows.values())
     problem = read_problem(site=course.site, courses=[course], now=now, horizon_end=last_on + REACH)
-    problem = replace(problem, now=max(problem.now or now, _day_after(missed)))
+    return replace(problem, now=max(problem.now or now, _day_after(missed)))
+
+
+def _first_solved(
+    problem: engine.Problem, missed: Session, rows: Numbered, policy: str, now: datetime
+) -> tuple[Attempt, engine.CoursePlan] | None:
     for attempt in _attempts(problem, missed, rows, policy, now):
         plan = _solve(problem, attempt)
         if plan is not None:
-            return Replan(policy, _write(course, problem, attempt, plan, now=now, by=by))
-    return Replan(policy)
+            return attempt, plan
+    return None
 
 
 def _day_after(session: Session) -> datetime:
@@ -100,19 +124,22 @@ def _attempts(
     if policy != MissedPolicy.APPEND:
         kept = {k: row for k, row in rows.items() if k != key}
         # With a shift, even of 0 days, the longest gap is not asked across the miss.
-        yield Attempt(replace(let_go(posed, {key}), shift_days=posed.shift_days or 0), key, kept)
+        yield Attempt(replace(let_go(posed, {key}), shift_days=posed.shift_days or 0), kept, key)
     closed = close_up(posed, *key)
-    free = (key[0], len(problem.protocol_of(posed).by_name[key[0]].slots))
+    last = (key[0], len(problem.protocol_of(posed).by_name[key[0]].slots))
     moved_up = {_moved_up(k, key): row for k, row in rows.items() if k != key}
     before = [local_date(problem, at) for at in closed.locked if at.key[0] == key[0]]
-    late = shift_after(problem, closed, free, max([*before, missed.local_date]))
+    late = shift_after(problem, closed, last, max([*before, missed.local_date]))
     to_come = {k for k, row in moved_up.items() if _may_move(row, now)}
     if not any(_changes_visit(problem, posed, k, row) for k, row in moved_up.items()):
-        yield Attempt(replace(closed, shift_days=late), free, moved_up, frozenset(to_come))
-    loose = unlock(closed, to_come)
-    least = shift_into_windows(problem, closed, loose.current)
+        yield Attempt(replace(closed, shift_days=late), moved_up, last, frozenset(to_come))
+    current = unlock(closed, to_come)
+    least = shift_into_windows(problem, closed, current.current)
+    yield Attempt(replace(current, shift_days=least), moved_up)
+    given = {k: row for k, row in moved_up.items() if k not in to_come}
+    homeless = tuple(moved_up[k] for k in sorted(to_come))
     for shift in sorted({least, max(least, late)}):
-        yield Attempt(replace(loose, shift_days=shift), free, moved_up)
+        yield Attempt(replace(let_go(closed, to_come), shift_days=shift), given, homeless=homeless)
 
 
 def _moved_up(key: Key, missed: Key) -> Key:
@@ -132,18 +159,20 @@ def _changes_visit(problem: engine.Problem, posed: engine.Course, key: Key, row:
 def _solve(problem: engine.Problem, attempt: Attempt) -> engine.CoursePlan | None:
     """A plan for the attempt, None where there is none or where sessions that stay would break a rule."""
     posed = with_course(problem, attempt.posed)
-    if not attempt.posed.current:
+    if attempt.free is not None:
         # Asked first, because the engine's full answer to an impossible course takes its time.
-        first_on, last_on = problem.now or attempt.posed.earliest_start, problem.horizon_end
-        first_on = first_on.astimezone(problem.site.zone).date() if isinstance(first_on, datetime) else first_on
-        if not legal_starts_of(posed, attempt.free, first_on, last_on):
+        first_on = (problem.now or attempt.rows[min(attempt.rows)].start).astimezone(problem.site.zone).date()
+        if not legal_starts_of(posed, attempt.free, first_on, problem.horizon_end):
             return None
     plan = engine.plan(posed, time_limit=TIME_LIMIT).courses[0]
     if not plan.planned:
         return None
-    judged = with_course(problem, unlock(attempt.posed, attempt.loose))
-    broken = [v for v in engine.check(judged, alone(plan)) if v.rule in JUDGED]
-    return None if broken else plan
+    loose = _broken(problem, unlock(attempt.posed, attempt.loose), plan)
+    return None if any(violation.rule in JUDGED for violation in loose) else plan
+
+
+def _broken(problem: engine.Problem, posed: engine.Course, plan: engine.CoursePlan) -> list[engine.Violation]:
+    return engine.check(with_course(problem, posed), alone(plan))
 
 
 def _write(
@@ -156,23 +185,38 @@ def _write(
     by: User | None,
 ) -> list[Session]:
     protocol = problem.protocol_of(attempt.posed)
-    placed = {at.key: at for at in plan.sessions}
-    _renumber(attempt.rows, now=now)
-    movable = {at.key for at in attempt.posed.current}
-    moved = _move_rows(course, protocol, {k: (attempt.rows[k], placed[k]) for k in movable}, now=now)
-    new = insert_sessions(course, protocol, [placed[attempt.free]], now=now, by=by)
-    inside = [at for key, at in placed.items() if key[0] == attempt.free[0]]
-    course.shift_days = shift_into_windows(problem, replace(attempt.posed, shift_days=course.shift_days), inside)
+    given = {at.key for at in attempt.posed.locked}
+    placed = {at.key: at for at in plan.sessions if at.key not in given}
+    rows = {**attempt.rows, **_find_homes(attempt.homeless, placed.values())}
+    _renumber(rows, now=now)
+    moved = _move_rows(course, protocol, {k: (rows[k], at) for k, at in placed.items() if k in rows}, now=now)
+    new = [at for key, at in placed.items() if key not in rows]
+    inserted = insert_sessions(course, protocol, new, now=now, by=by)
+    course.shift_days = shift_into_windows(problem, replace(attempt.posed, shift_days=course.shift_days), plan.sessions)
     course.save(update_fields=["shift_days"])
-    return [*new, *moved]
+    return [*inserted, *moved]
+
+
+def _find_homes(rows: Sequence[Session], placed: Collection[engine.PlacedSession]) -> dict[Key, Session]:
+    """Which row takes which place: first those whose own time is among them, then the others in their order."""
+    homes: dict[Key, Session] = {}
+    for track in {row.track.name for row in rows}:
+        places = sorted((at for at in placed if at.track == track), key=lambda at: at.start)
+        waiting = {row.start: row for row in sorted(rows, key=lambda row: row.start) if row.track.name == track}
+        homes |= {at.key: waiting.pop(at.start) for at in places if at.start in waiting}
+        left = [at for at in places if at.key not in homes]
+        homes |= {at.key: row for at, row in zip(left, waiting.values(), strict=False)}
+    return homes
 
 
 def _renumber(rows: Mapping[Key, Session], *, now: datetime) -> None:
-    """One by one, upwards: each takes a number that the one before has just left."""
-    for (_, number), row in sorted(rows.items()):
-        if row.number != number:
-            row.number, row.changed_at = number, now
-            row.save(update_fields=["number", "changed_at"])
+    """Upwards one by one, each takes a number that the one before has just left; out of the way first where not."""
+    changed = [(number, row) for (_, number), row in sorted(rows.items()) if row.number != number]
+    if any(number > row.number for number, row in changed):
+        Session.objects.filter(pk__in=[row.pk for _, row in changed]).update(number=F("number") + PARKED_NUMBERS)
+    for number, row in changed:
+        row.number, row.changed_at = number, now
+        row.save(update_fields=["number", "changed_at"])
 
 
 def _move_rows(
