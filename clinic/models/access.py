@@ -27,6 +27,9 @@ class User(AbstractUser):
     role = models.CharField(max_length=20, choices=Role, default=Role.FRONT_DESK)
     sites = models.ManyToManyField(Site, blank=True, related_name="staff")
 
+    class Meta:
+        verbose_name = "staff account"
+
     def __str__(self) -> str:
         return self.get_full_name() or self.username
 

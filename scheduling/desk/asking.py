@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
@@ -55,6 +56,18 @@ class AskingAdmin(SiteScopedAdmin):
                 raise ValidationError("Nothing is saved yet.")
 
         return DoubtfulForm
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        if hasattr(request, "doubt"):
+            context["errors"] = None  # the question says it all; nothing that was typed is wrong
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """No pop-ups beside a choice: sites and kinds have pages of their own."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
 
     def agreed_token(self, request: HttpRequest) -> str:
         return request.POST.get("agreed", "")

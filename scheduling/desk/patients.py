@@ -31,6 +31,7 @@ class PatientForm(forms.ModelForm):
     class Meta:
         model = Patient
         fields = "__all__"  # noqa: DJ007 - the admin's fieldsets name them
+        labels = {"timezone": "Time zone", "email": "E-mail"}
 
 
 class AbsenceInline(admin.TabularInline):

@@ -11,10 +11,13 @@ from django.http import HttpRequest
 
 from clinic.models import Outage, Resource, ResourceHours, ResourceKind, Site
 from scheduling.desk.asking import GuardedAdmin
+from scheduling.desk.history import HistoryAdmin
 
 
 class HoursInline(admin.TabularInline):
     model = ResourceHours
+    fields = ("weekday", "opens_at", "closes_at")
+    verbose_name = "working time"
     extra = 0
     verbose_name_plural = "working hours (none: whenever the site is open)"
 
@@ -75,9 +78,10 @@ class OutageAdmin(GuardedAdmin):
 
 
 @admin.register(ResourceKind)
-class ResourceKindAdmin(admin.ModelAdmin):
-    """Kinds are shared by all sites and named by protocols: only the organisation's administrator changes them."""
+class ResourceKindAdmin(HistoryAdmin):
+    """Kinds are shared by all sites and named by protocols: only the organization's administrator changes them."""
 
+    actions = None
     list_display = ("name", "code")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

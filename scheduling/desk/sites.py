@@ -27,6 +27,7 @@ class SiteForm(forms.ModelForm):
     class Meta:
         model = Site
         fields = "__all__"  # noqa: DJ007 - the admin's fieldsets name them
+        labels = {"timezone": "Time zone", "email": "E-mail"}
         widgets = {"timezone": TimezoneInput(), "address": forms.Textarea(attrs={"rows": 3})}
 
     def clean_public_name(self) -> str:
@@ -44,6 +45,8 @@ class SiteForm(forms.ModelForm):
 
 class HoursInline(admin.TabularInline):
     model = SiteHours
+    fields = ("weekday", "opens_at", "closes_at")
+    verbose_name = "opening"
     extra = 0
 
 
@@ -54,6 +57,7 @@ class ClosureInline(admin.TabularInline):
 
 class ExtraOpeningInline(admin.TabularInline):
     model = ExtraOpening
+    fields = ("date", "opens_at", "closes_at")
     extra = 0
 
 

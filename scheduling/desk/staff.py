@@ -51,6 +51,7 @@ class StaffAdmin(SiteScopedAdmin, UserAdmin):
     history_links = ((StaffSite, "user"),)
     form = StaffChangeForm
     add_form = StaffCreationForm
+    add_form_template = None
     list_display = ("full_name", "username", "role", "sites_shown", "is_active")
     list_display_links = ("full_name", "username")
     list_filter = ("role", "is_active")

@@ -52,7 +52,7 @@ def test_a_change_of_role_is_kept_with_the_words_staff_know(clerk, administrator
     with pghistory.context(user=administrator.pk):
         User.objects.filter(pk=clerk.pk).update(role=Role.CLINICIAN)
     by, act, what, fields = lines(read_history([Trail(User, clerk.pk)]))[0]
-    assert (by, act, what) == (str(administrator), "Changed", "user")
+    assert (by, act, what) == (str(administrator), "Changed", "staff account")
     assert fields == (FieldChange("role", "Front desk", "Clinician"),)
 
 

@@ -37,7 +37,7 @@ def test_the_history_of_an_account_tells_of_its_sites(client, administrator, cle
     changes = client.get(reverse("admin:clinic_user_history", args=[clerk.pk])).context["page"].object_list
     made_here = {(change.act, change.what) for change in changes if change.by == str(administrator)}
     assert made_here == {
-        ("Changed", "user"),
+        ("Changed", "staff account"),
         ("Added", "site of the account"),
         ("Removed", "site of the account"),
     }
