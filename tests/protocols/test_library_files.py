@@ -92,7 +92,13 @@ def test_command_loads_and_says_so(db: None, capsys: pytest.CaptureFixture[str])
             "spravato-trd.yaml: Decision after spravato 7 is blocking, so it must follow the last session of a period"
             " (2, 4, 6, 8, 9, 10 ...).",
         ),
-        ("family: spravato", "family: [spravato", "spravato-trd.yaml: line 3, column 8 is not YAML:"),
+        ("family: spravato", "family: [spravato", "spravato-trd.yaml: line 3, column 8 cannot be read as YAML:"),
+        (
+            "        treatment: true\n",
+            "        treatment: true\n        minutes: [5, LABEL, S1]\n",
+            "spravato-trd.yaml: line 23, column 9 cannot be read as YAML: minutes stands twice.",
+        ),
+        ("name: Spravato", "7: seven\nname: Spravato", "spravato-trd.yaml: 7 is not a field of this place."),
     ],
 )
 def test_bad_file_is_one_sentence_and_loads_nothing(
