@@ -52,7 +52,7 @@ def is_upward(importer: str, imported: str) -> bool:
     return here == there == "scheduling" and layer(imported) > layer(importer)
 
 
-@pytest.mark.parametrize(("name", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
 def test_imports_point_down(name: str, path: Path) -> None:
     ours = {found for found in imports_of(path) if found.split(".")[0] in APPS}
     assert {found for found in ours if is_upward(name, found)} == set()
