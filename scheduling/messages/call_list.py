@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.contrib.auth.models import AbstractBaseUser
-from django.db import models, transaction
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from clinic.models import Site
-from scheduling.messages.composing import read_instructions, read_session, read_sessions, week_ahead
+from clinic.models import User
+from protocols.models import Instruction
+from scheduling.messages.composing import pick_week, read_instructions, read_session, read_sessions
 from scheduling.messages.letters import LANGUAGE
 from scheduling.messages.rows import new_notice
 from scheduling.messages.told import Told, is_ahead, is_news, record_told
@@ -32,18 +34,17 @@ class Call:
     lines: tuple[str, ...] = ()
 
 
-def waiting_calls(*, sites: models.QuerySet[Site], now: datetime) -> models.QuerySet[Notice]:
-    """The call list: what is due to be told by staff, the oldest first."""
-    useful = Q(useful_until=None) | Q(useful_until__gt=now)
-    calls = Notice.objects.filter(useful, channel__in=BY_STAFF, status=NoticeStatus.DUE, due_at__lte=now)
-    return calls.filter(course__site__in=sites).select_related("patient", "course__site", "session")
+def calls_to_make(notices: QuerySet[Notice], *, now: datetime, ahead: timedelta = timedelta()) -> QuerySet[Notice]:
+    """The call list among these notices: what is due or will be within `ahead`, and still of use; the oldest first."""
+    waiting = notices.filter(channel__in=BY_STAFF, status=NoticeStatus.DUE, due_at__lte=now + ahead)
+    return waiting.filter(Q(useful_until=None) | Q(useful_until__gt=now)).order_by("due_at", "pk")
 
 
-def mark_called(notice: Notice, *, now: datetime, by: AbstractBaseUser) -> bool:
+def mark_called(notice: Notice, *, now: datetime, by: User) -> bool:
     """The patient was told, or has the printed calendar. Marked twice is marked once; False says it was done before."""
     with transaction.atomic():
         waiting = Notice.objects.filter(pk=notice.pk, channel__in=BY_STAFF, status=NoticeStatus.DUE)
-        outcome = f"done by {by.get_username()}"[:200]
+        outcome = f"done by {by}"[:200]
         if not waiting.update(status=NoticeStatus.DONE, sent_at=now, outcome=outcome):
             return False
         if notice.kind in LISTS:
@@ -85,30 +86,45 @@ def expire_calls(*, now: datetime) -> int:
     return late.update(status=NoticeStatus.SKIPPED, outcome="skipped: late")
 
 
-def describe_call(notice: Notice, *, now: datetime) -> Call:
-    """What to say on the phone, from what is true now."""
+def describe_calls(notices: Sequence[Notice], *, now: datetime) -> dict[int, Call]:
+    """What to say on the phone, by notice, from what is true now; as many queries for many calls as for one."""
+    related = ("visit_type", "announcement", "patient__home_site", "site")
+    by_course: dict[int, list[Session]] = defaultdict(list)
+    for session in Session.objects.filter(course__in={n.course_id for n in notices}).select_related(*related):
+        by_course[session.course_id].append(session)
+    instructions = read_instructions(session for sessions in by_course.values() for session in sessions)
     with translation.override(LANGUAGE):
-        sessions = sessions_to_tell(notice, now=now)
-        patient, site = notice.patient, notice.course.site
-        appointments = tuple(describe(session, patient=patient, site=site) for session in sessions)
-        lines: tuple[str, ...] = ()
-        if notice.kind in {NoticeKind.REMINDER, NoticeKind.DRIVER_REMINDER} and sessions:
-            lines = tuple(preparation_of(sessions[0]))
-        return Call(notice.get_kind_display(), appointments, lines)
+        return {
+            notice.pk: describe_call(notice, by_course[notice.course_id], instructions, now=now) for notice in notices
+        }
 
 
-def sessions_to_tell(notice: Notice, *, now: datetime) -> list[Session]:
-    match notice.kind:
-        case NoticeKind.DIGEST:
-            return week_ahead(notice, now=now)
-        case NoticeKind.CHANGES:
-            return [session for session in read_sessions(notice) if is_news(session, now=now)]
-        case NoticeKind.COURSE_SUMMARY:
-            return [session for session in read_sessions(notice) if is_ahead(session, now=now)]
-    return [session for session in [read_session(notice)] if is_ahead(session, now=now)]
+def describe_call(
+    notice: Notice, sessions: Sequence[Session], instructions: Mapping[int, Sequence[Instruction]], *, now: datetime
+) -> Call:
+    told = pick_sessions(notice, sorted(sessions, key=lambda session: session.start), now=now)
+    lines: list[str] = []
+    if told and notice.kind in {NoticeKind.REMINDER, NoticeKind.DRIVER_REMINDER}:
+        lines = preparation_of(told[0], instructions.get(told[0].visit_type_id, ()))
+    return Call(
+        title=notice.get_kind_display(),
+        appointments=tuple(describe(session, patient=session.patient, site=session.site) for session in told),
+        lines=tuple(lines),
+    )
 
 
-def preparation_of(session: Session) -> list[str]:
-    instructions = read_instructions([session]).get(session.visit_type_id, [])
+def pick_sessions(notice: Notice, sessions: Sequence[Session], *, now: datetime) -> list[Session]:
+    """Those of the course that this call is about."""
+    if notice.kind == NoticeKind.CHANGES:
+        return [session for session in sessions if is_news(session, now=now)]
+    ahead = [session for session in sessions if is_ahead(session, now=now)]
+    if notice.kind == NoticeKind.COURSE_SUMMARY:
+        return ahead
+    if notice.kind == NoticeKind.DIGEST:
+        return pick_week(notice, ahead)
+    return [session for session in ahead if session.pk == notice.session_id]
+
+
+def preparation_of(session: Session, instructions: Iterable[Instruction]) -> list[str]:
     stay = [_("The visit lasts %(stay)s.") % {"stay": stay_text(session)}] if session.visit_type.sedating else []
     return [*stay, *preparation_texts(session, instructions)]

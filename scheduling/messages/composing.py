@@ -14,7 +14,15 @@ from protocols.models import Instruction
 from scheduling.messages.letters import LANGUAGE, Letter, write_calendar_letter, write_list_letter
 from scheduling.messages.reminders import moment
 from scheduling.messages.sender import one_line
-from scheduling.messages.told import announcement_of, is_ahead, is_called_off, is_invited, is_news_by_list, is_told
+from scheduling.messages.told import (
+    announcement_of,
+    is_ahead,
+    is_called_off,
+    is_expected_in_vain,
+    is_invited,
+    is_news_by_list,
+    is_told,
+)
 from scheduling.messages.wording import (
     driver_texts,
     event_title,
@@ -59,7 +67,7 @@ def compose_calendar(notice: Notice, now: datetime) -> Composed:
     session = read_session(notice)
     if not session.is_live:
         return compose_cancellation(notice, session, now)
-    if not is_ahead(session, now=now):
+    if not is_ahead(session, now=now) and not is_expected_in_vain(session, now=now):
         return NotNeeded("skipped: late")
     recipient = reachable_address(session.patient)
     if not recipient:
@@ -171,7 +179,7 @@ def compose_reminder(notice: Notice, now: datetime) -> Composed:
 def compose_digest(notice: Notice, now: datetime) -> Composed:
     """The appointments of one ISO week, which ends when the digest is of no more use."""
     recipient = reachable_address(notice.patient)
-    listed = week_ahead(notice, now=now)
+    listed = pick_week(notice, (session for session in read_sessions(notice) if is_ahead(session, now=now)))
     if not listed:
         return NotNeeded("skipped: no appointment to tell of")
     if not recipient:
@@ -189,18 +197,14 @@ def digest_notes(session: Session, instructions: dict[int, list[Instruction]]) -
     return [*fasting_texts(session, mine), *driver_texts(session, mine)]
 
 
-def week_ahead(notice: Notice, *, now: datetime) -> list[Session]:
-    """What is to come in the week the digest is of, counted on the patient's calendar."""
+def pick_week(notice: Notice, sessions: Iterable[Session]) -> list[Session]:
+    """What lies in the week the digest is of, counted on the patient's calendar."""
     if notice.useful_until is None:
         return []
     zone = notice.patient.zone
     monday = notice.useful_until.astimezone(zone).date() - timedelta(days=7)
     first = moment(monday, time(0), zone)
-    return [
-        session
-        for session in read_sessions(notice)
-        if is_ahead(session, now=now) and first <= session.start < notice.useful_until
-    ]
+    return [session for session in sessions if first <= session.start < notice.useful_until]
 
 
 COMPOSERS: dict[NoticeKind, Callable[[Notice, datetime], Composed]] = {

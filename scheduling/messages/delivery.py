@@ -17,6 +17,7 @@ from django.db.models import Case, F, Q, Value, When
 
 from scheduling.messages import call_list
 from scheduling.messages.composing import ByPhone, Later, Letter, NotNeeded, compose
+from scheduling.messages.contacts import follow_contacts
 from scheduling.messages.mail import PostOffice, Refused, Undelivered, Unreachable, build_mail
 from scheduling.messages.rows import new_notice
 from scheduling.messages.told import record_told
@@ -43,6 +44,7 @@ Clock = Callable[[], datetime]
 def deliver_due(*, now: datetime, limit: int = 200) -> Counter[str]:
     """Send up to `limit` messages that are due, and count what became of them."""
     clock = start_clock(now)
+    follow_contacts(now=now)
     call_list.expire_calls(now=now)
     counts: Counter[str] = Counter()
     with PostOffice() as office:
@@ -134,10 +136,7 @@ def finish(notice: Notice, letter: Letter, composed_at: datetime, now: datetime)
         record_told(letter.told, at=composed_at)
         if letter.withdraws_from:
             withdraw(notice, letter.withdraws_from, now)
-        if notice.kind == NoticeKind.WITHDRAWAL:
-            Announcement.objects.filter(session=notice.session_id, invited_to=letter.recipient).update(
-                invited_to="", invited_sequence=None
-            )
+        forget_address(notice)
     return "sent" if count else "lost"
 
 
@@ -156,7 +155,15 @@ def withdraw(notice: Notice, address: str, now: datetime) -> None:
     Notice.objects.bulk_create([row], ignore_conflicts=True)
 
 
+def forget_address(notice: Notice) -> None:
+    """After a withdrawal, also one that could not be delivered, nothing more is due to that address."""
+    if notice.kind == NoticeKind.WITHDRAWAL:
+        there = Announcement.objects.filter(session=notice.session_id, invited_to=notice.recipient)
+        there.update(invited_to="", invited_sequence=None)
+
+
 def settle(notice: Notice, status: NoticeStatus, outcome: str, name: str) -> str:
+    forget_address(notice)
     count = Notice.objects.filter(ours(notice)).update(status=status, outcome=outcome, claimed_until=None)
     return name if count else "lost"
 

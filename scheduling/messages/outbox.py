@@ -11,9 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import Q
 
-from clinic.models import Patient
 from protocols.models import Phase
 from scheduling.messages.call_hours import OpenDays
 from scheduling.messages.reminders import wish_reminders
@@ -43,40 +42,6 @@ def sessions_changed(course: Course, sessions: Iterable[Session], *, now: dateti
     queue_invites(ledger, changed)
     queue_reminders(ledger)
     ledger.write()
-
-
-def contact_changed(patient: Patient, *, now: datetime) -> None:
-    """Queue what is due after a patient's address or channel changed: withdraw at the old one, invite at the new."""
-    for course in patient.courses.live().select_related("site"):
-        moved = [session for session in read_sessions(course) if is_invited_elsewhere(session, patient, now)]
-        Session.objects.filter(pk__in=[session.pk for session in moved]).update(
-            sequence=F("sequence") + 1, changed_at=now
-        )
-        ledger = read_ledger(course, now=now)
-        current = pick(ledger, moved)
-        ledger.new += [withdrawal_of(session, ledger) for session in current]
-        ledger.switch_channel()
-        queue_invites(ledger, ledger.sessions)
-        queue_reminders(ledger)
-        ledger.write()
-
-
-def is_invited_elsewhere(session: Session, patient: Patient, now: datetime) -> bool:
-    here = patient.email if patient.gets_email else ""
-    return is_invited(session) and is_ahead(session, now=now) and session.announcement.invited_to != here
-
-
-def withdrawal_of(session: Session, ledger: Ledger) -> Notice:
-    return new_notice(
-        course=ledger.course,
-        session=session,
-        kind=NoticeKind.WITHDRAWAL,
-        key=f"withdrawal:{session.uuid}:{session.sequence}",
-        recipient=session.announcement.invited_to,
-        sequence=session.sequence,
-        due_at=ledger.now,
-        now=ledger.now,
-    )
 
 
 @dataclass
@@ -143,7 +108,8 @@ class Ledger:
     def switch_channel(self) -> None:
         """Drop what waits for the way the patient was reached before; `queue_...` write it anew."""
         for notice in self.waiting:
-            if notice.kind in REMINDERS | {NoticeKind.CALENDAR} and notice.channel not in self.channels:
+            is_ours = notice.kind in REMINDERS | {NoticeKind.CALENDAR} and notice.channel not in self.channels
+            if is_ours and notice.status == NoticeStatus.DUE and notice.due_at > self.now:
                 self.drop(notice)
         self.waiting = [notice for notice in self.waiting if notice.pk not in self.obsolete]
 

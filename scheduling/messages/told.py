@@ -41,6 +41,12 @@ def is_called_off(session: Session, *, now: datetime) -> bool:
     return not session.is_live and told is not None and not told.told_cancelled and told.told_start > now
 
 
+def is_expected_in_vain(session: Session, *, now: datetime) -> bool:
+    """Whether it was moved forward and is over, before anything could be sent: the patient still waits for it."""
+    told = announcement_of(session)
+    return told is not None and session.is_live and session.start <= now < told.told_start
+
+
 def is_on_horizon(session: Session, *, site: Site, now: datetime) -> bool:
     """Whether its invite is due by now. The horizon is elapsed days before the visit."""
     return session.start - timedelta(days=site.invite_days) <= now
@@ -58,14 +64,16 @@ def is_news_by_list(session: Session, *, site: Site, now: datetime) -> bool:
     """Whether a list of changed times must tell it: invites tell of whoever is invited, and of what is near."""
     if is_invited(session):
         return False
-    if is_called_off(session, now=now):
+    if is_called_off(session, now=now) or is_expected_in_vain(session, now=now):
         return True
     return is_ahead(session, now=now) and not is_told(session) and not is_on_horizon(session, site=site, now=now)
 
 
 def is_news(session: Session, *, now: datetime) -> bool:
     """Whether the patient must hear of it, by whatever way."""
-    return is_called_off(session, now=now) or (is_ahead(session, now=now) and not is_told(session))
+    if is_called_off(session, now=now) or is_expected_in_vain(session, now=now):
+        return True
+    return is_ahead(session, now=now) and not is_told(session)
 
 
 def record_told(told: Sequence[Told], *, at: datetime, in_person: bool = False) -> None:

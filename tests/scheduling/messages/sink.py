@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -50,7 +50,7 @@ class Sink:
         if action == "stall":
             await asyncio.sleep(30)
         if action in {"drop", "lose"}:
-            server.transport.abort()
+            cast(asyncio.Transport, server.transport).abort()
             return "250 OK"
         return action or "250 OK"
 
@@ -73,7 +73,7 @@ class Sink:
         await asyncio.sleep(self.pace)
         action = self.action("DATA")
         if action in {"", "lose", "kill"}:
-            message = message_from_bytes(bytes(envelope.content or b""))
+            message = message_from_bytes(envelope.original_content or b"")
             self.accepted[str(message["Message-ID"])] += 1
             self.recipients += envelope.rcpt_tos
         return await self.act(action, server)

@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from clinic.models import Channel, Patient, Site, User
 from scheduling.messages import call_list
 from scheduling.messages.calendar_file import course_calendar, course_calendar_html
 from scheduling.models import Course, Notice, NoticeStatus
+from tests import factories
 from tests.scheduling.messages import cast
 from tests.scheduling.messages.mailbox import deliver
 
@@ -47,14 +50,14 @@ def test_correction_before_the_print_is_no_call(phoned: Patient, now: datetime) 
     assert rows(course, kind="changes") == []
 
 
-def test_change_is_one_call_until_it_is_made(phoned: Patient, site: Site, clerk: User, now: datetime) -> None:
+def test_change_is_one_call_until_it_is_made(phoned: Patient, clerk: User, now: datetime) -> None:
     course = cast.book(phoned, [nine(22), nine(29)], now=now)
     later = now + timedelta(hours=1)
     cast.move(course.sessions.get(number=1), nine(23), now=later)
     cast.cancel(course.sessions.get(number=2), now=later)
-    calls = call_list.waiting_calls(sites=Site.objects.filter(pk=site.pk), now=later + timedelta(minutes=3))
+    calls = call_list.calls_to_make(Notice.objects.all(), now=later + timedelta(minutes=3))
     [call] = calls.filter(kind="changes")
-    said = call_list.describe_call(call, now=later)
+    said = call_list.describe_calls([call], now=later)[call.pk]
     assert [(item.day, item.was, item.is_cancelled) for item in said.appointments] == [
         ("Wednesday, December 16, 2026", "Tuesday, December 15, 2026, 9:00 AM EST", False),
         ("Tuesday, December 22, 2026", "", True),
@@ -62,13 +65,22 @@ def test_change_is_one_call_until_it_is_made(phoned: Patient, site: Site, clerk:
     assert call_list.mark_called(call, now=later, by=clerk) is True
     assert call_list.mark_called(call, now=later, by=clerk) is False
     call.refresh_from_db()
-    assert (call.status, call.sent_at, call.outcome) == (NoticeStatus.DONE, later, f"done by {clerk.username}")
-    assert call_list.describe_call(call, now=later).appointments == ()
+    assert (call.status, call.sent_at, call.outcome) == (NoticeStatus.DONE, later, "done by Cleo Clerk")
+    assert call_list.describe_calls([call], now=later)[call.pk].appointments == ()
 
 
-def test_call_list_shows_only_the_sites_of_the_clerk(phoned: Patient, other_site: Site, now: datetime) -> None:
-    cast.book(phoned, [nine(22)], now=now)
-    assert not call_list.waiting_calls(sites=Site.objects.filter(pk=other_site.pk), now=nine(20)).exists()
+def test_call_list_asks_as_many_queries_for_30_calls_as_for_one(site: Site, now: datetime) -> None:
+    counts = []
+    for patients in (1, 30):
+        for _ in range(patients):
+            phoned = factories.make_patient(site=site, channel=Channel.PRINT)
+            cast.book(phoned, [nine(22)], now=now, version=cast.make_version(sedating=True))
+        calls = call_list.calls_to_make(Notice.objects.all(), now=now, ahead=timedelta(days=30))
+        with CaptureQueriesContext(connection) as queries:
+            found = list(calls.select_related("patient__home_site"))
+            assert len(call_list.describe_calls(found, now=now)) == len(found) >= 3 * patients
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 def test_mail_is_no_call_to_be_marked(patient: Patient, clerk: User, now: datetime) -> None:
@@ -81,7 +93,7 @@ def test_reminder_call_says_what_the_mail_would(phoned: Patient, now: datetime) 
     version.tracks.get().visit_type.instructions.create(kind="no_food", minutes_before=120)
     cast.book(phoned, [nine(22)], now=now, version=version, minutes=165)
     call = Notice.objects.filter(kind="driver_reminder").order_by("due_at")[0]
-    assert call_list.describe_call(call, now=now).lines == (
+    assert call_list.describe_calls([call], now=now)[call.pk].lines == (
         "The visit lasts 2 hours 45 minutes.",
         "Please do not eat anything after 7:00 AM EST.",
         "Please arrange for someone to take you home afterwards.",

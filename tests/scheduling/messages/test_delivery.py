@@ -10,7 +10,6 @@ from django.core import mail
 
 from clinic.models import Channel, Patient
 from protocols.models import Instruction, VisitType
-from scheduling.messages import outbox
 from scheduling.models import Announcement, Course, Notice, NoticeKind, NoticeStatus, Session, SessionStatus
 from tests.scheduling.messages import cast
 from tests.scheduling.messages.mailbox import deliver, read_event, read_parts
@@ -293,25 +292,39 @@ def test_changed_address_withdraws_here_and_invites_there(patient: Patient, now:
     deliver(now + SOON)
     old, patient.email = patient.email, "new@mail.example"
     patient.save()
-    outbox.contact_changed(patient, now=now + timedelta(hours=1))
-    sent = deliver(now + timedelta(hours=1) + SOON)
-    assert [(line.split()[:2], message.to) for line, message in zip(sent, mail.outbox, strict=True)] == [
-        (["CANCEL", "1"], [old]),
-        (["REQUEST", "1"], ["new@mail.example"]),
-    ]
+    assert [line.split()[:2] for line in deliver(now + timedelta(hours=1))] == [["CANCEL", "1"]]
+    assert mail.outbox[0].to == [old]
+    assert [line.split()[:2] for line in deliver(now + timedelta(hours=1) + SOON)] == [["REQUEST", "1"]]
+    assert mail.outbox[0].to == ["new@mail.example"]
+    assert deliver(now + timedelta(hours=1) + 2 * SOON) == []
     assert session(course).announcement.invited_to == "new@mail.example"
 
 
-def test_address_changed_unsaid_is_noticed_at_the_next_update(patient: Patient, now: datetime) -> None:
+def test_moved_session_of_a_changed_address_leaves_the_old_calendar(patient: Patient, now: datetime) -> None:
     course = cast.book(patient, [nine(4)], now=now)
     deliver(now + SOON)
     old = patient.email
     Patient.objects.update(email="new@mail.example")
     cast.move(session(course), nine(5), now=now + timedelta(hours=1))
-    sent = deliver(now + timedelta(hours=1) + SOON)
-    assert [(line.split()[:2], message.to) for line, message in zip(sent, mail.outbox, strict=True)] == [
-        (["REQUEST", "1"], ["new@mail.example"]),
-        (["CANCEL", "1"], [old]),
+    sent = deliver(now + timedelta(hours=1) + SOON) + deliver(now + timedelta(hours=1) + 2 * SOON)
+    assert [line.split()[:3] for line in sent] == [["CANCEL", "2", "11-28T14"], ["REQUEST", "2", "11-28T14"]]
+    assert session(course).announcement.invited_to == "new@mail.example"
+    assert old != "new@mail.example"
+
+
+def test_patient_who_gets_an_address_is_invited_and_no_longer_phoned(patient: Patient, now: datetime) -> None:
+    address, patient.email = patient.email, ""
+    patient.save()
+    course = cast.book(patient, [nine(22)], now=now)
+    patient.email = address
+    patient.save()
+    assert deliver(now + timedelta(hours=1)) == []
+    waiting = course.notices.filter(status=NoticeStatus.DUE).order_by("due_at").values_list("kind", "channel")
+    assert list(waiting) == [
+        ("course_summary", "print"),
+        ("calendar", "email"),
+        ("reminder", "email"),
+        ("reminder", "email"),
     ]
 
 
@@ -320,7 +333,6 @@ def test_patient_who_changes_to_print_is_withdrawn_and_phoned(patient: Patient, 
     deliver(now + SOON)
     patient.channel = Channel.PRINT
     patient.save()
-    outbox.contact_changed(patient, now=now + timedelta(hours=1))
     assert [line.split()[:2] for line in deliver(now + timedelta(hours=1))] == [["CANCEL", "1"]]
     waiting = Notice.objects.filter(status=NoticeStatus.DUE).values_list("kind", "channel", "session__number")
     assert Counter(waiting) == Counter({("reminder", "call", 1): 2, ("reminder", "call", 2): 2})

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 import vobject
+from django.core.mail import EmailMessage
 from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -96,7 +98,12 @@ def same_as_golden(name: str, content: bytes) -> bool:
 def write_mail(letter: Letter, session: Session) -> bytes:
     """As it goes over the wire, with a boundary that is the same in each run."""
     message = build_mail(letter, site=session.site, message_id="<golden@clinic.example>", now=NOW)
-    return re.sub(rb"=+\d+==", b"=====golden=====", message.message().as_bytes(linesep="\r\n"))
+    return re.sub(rb"=+\d+==", b"=====golden=====", as_on_the_wire(message))
+
+
+def as_on_the_wire(message: EmailMessage) -> bytes:
+    built: Any = message.message()  # Django's own class, which can write the line ends of SMTP
+    return bytes(built.as_bytes(linesep="\r\n"))
 
 
 @pytest.mark.django_db
@@ -113,7 +120,7 @@ def test_two_parsers_read_the_same_instants(story: Story, step: str) -> None:
     expected = (story.at(day), story.at(day) + timedelta(minutes=45))
     content = (GOLDEN / f"{step}-{story.name}.ics").read_bytes()
     [event] = Calendar.from_ical(content).walk("VEVENT")
-    assert (event["DTSTART"].dt, event["DTEND"].dt) == expected
+    assert (event.decoded("DTSTART"), event.decoded("DTEND")) == expected
     other = vobject.readOne(content.decode())
     assert (other.vevent.dtstart.value, other.vevent.dtend.value) == expected
     method, sequence, status = {

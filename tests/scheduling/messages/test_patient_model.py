@@ -80,7 +80,7 @@ class ModelPatient:
         if event is not None:
             self.apply(event)
         if not message.subject.startswith(("Reminder", "Your week")):
-            self.read(message.body)
+            self.read(str(message.body))
 
     def apply(self, event: Any) -> None:
         uid, rank = str(event["UID"]), (int(event["SEQUENCE"]), event["DTSTAMP"].dt)

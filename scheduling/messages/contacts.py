@@ -1,0 +1,79 @@
+"""Follows a patient whose address or channel changed, whoever changed it, in whatever form."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from clinic.models import Channel
+from scheduling.messages.outbox import (
+    REMINDERS,
+    Ledger,
+    pick,
+    queue_invites,
+    queue_reminders,
+    read_ledger,
+    read_sessions,
+)
+from scheduling.messages.rows import new_notice
+from scheduling.messages.told import is_ahead, is_invited
+from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session, SessionStatus
+
+GETS_MAIL = Q(patient__channel=Channel.EMAIL) & ~Q(patient__email="")
+BEING_WITHDRAWN = Q(notices__kind=NoticeKind.WITHDRAWAL, notices__status__in=[NoticeStatus.DUE, NoticeStatus.SENDING])
+
+
+def follow_contacts(*, now: datetime) -> int:
+    """Write anew what waits for patients who are not where it would go; answers for how many courses."""
+    courses = courses_out_of_reach(now=now)
+    for course_id in sorted(courses):
+        follow_contact(course_id, now=now)
+    return len(courses)
+
+
+def courses_out_of_reach(*, now: datetime) -> set[int]:
+    """Events that stand in the calendar of another address, and reminders that wait for the wrong channel."""
+    invited = Session.objects.filter(status=SessionStatus.BOOKED, start__gt=now, announcement__invited_to__gt="")
+    elsewhere = invited.exclude(GETS_MAIL & Q(announcement__invited_to=F("patient__email"))).exclude(
+        pk__in=Session.objects.filter(BEING_WITHDRAWN, start__gt=now).values("pk")
+    )
+    waiting = Notice.objects.filter(status=NoticeStatus.DUE, due_at__gt=now, kind__in=REMINDERS)
+    misled = waiting.filter((Q(channel=NoticeChannel.EMAIL) & ~GETS_MAIL) | (Q(channel=NoticeChannel.CALL) & GETS_MAIL))
+    return set(elsewhere.values_list("course", flat=True)) | set(misled.values_list("course", flat=True))
+
+
+@transaction.atomic
+def follow_contact(course_id: int, *, now: datetime) -> None:
+    """Take the events out of the calendar of the old address, and invite at the new one."""
+    course = (
+        Course.objects.select_for_update(no_key=True, of=("self",)).select_related("site", "patient").get(pk=course_id)
+    )
+    moved = [session for session in read_sessions(course) if is_invited_elsewhere(session, course, now)]
+    Session.objects.filter(pk__in=[session.pk for session in moved]).update(sequence=F("sequence") + 1, changed_at=now)
+    ledger = read_ledger(course, now=now)
+    ledger.new += [withdrawal_of(session, ledger) for session in pick(ledger, moved)]
+    ledger.switch_channel()
+    queue_invites(ledger, ledger.sessions)
+    queue_reminders(ledger)
+    ledger.write()
+
+
+def is_invited_elsewhere(session: Session, course: Course, now: datetime) -> bool:
+    here = course.patient.email if course.patient.gets_email else ""
+    return is_invited(session) and is_ahead(session, now=now) and session.announcement.invited_to != here
+
+
+def withdrawal_of(session: Session, ledger: Ledger) -> Notice:
+    """RFC 5546 3.2.5: who is no longer an attendee gets a CANCEL of their own."""
+    return new_notice(
+        course=ledger.course,
+        session=session,
+        kind=NoticeKind.WITHDRAWAL,
+        key=f"withdrawal:{session.uuid}:{session.sequence}",
+        recipient=session.announcement.invited_to,
+        sequence=session.sequence,
+        due_at=ledger.now,
+        now=ledger.now,
+    )
