@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from protocols.lifecycle import can_edit
@@ -25,7 +27,23 @@ from scheduling.desk.base import SiteScopedAdmin, staff_of
 from scheduling.desk.protocols import page_of
 
 
-class DraftPartAdmin(SiteScopedAdmin):
+class WithinVersion(BaseModelAdmin):
+    """A part can only point at parts of its own version (`request.draft`), and opens no other window to edit them."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        model: Any = db_field.remote_field.model
+        if model in (VisitType, Track) and (draft := getattr(request, "draft", None)):
+            kwargs["queryset"] = model.objects.filter(version=draft)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
+
+
+class DraftPartAdmin(WithinVersion, SiteScopedAdmin):
     """Rows below a version of a site's own protocol; `version_path` leads there. Only drafts can be changed."""
 
     version_path = "version"
@@ -78,13 +96,6 @@ class DraftPartAdmin(SiteScopedAdmin):
         shown = {"crumbs": crumbs, "show_save_and_add_another": False, "show_save_and_continue": False}
         return super().changeform_view(request, object_id, form_url, {**shown, **(extra_context or {})})
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """A part can only point at parts of its own version."""
-        model: Any = db_field.remote_field.model
-        if model in (VisitType, Track) and (draft := getattr(request, "draft", None)):
-            kwargs["queryset"] = model.objects.filter(version=draft)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
             obj.version = request.draft  # type: ignore[attr-defined]
@@ -112,20 +123,10 @@ class DraftPartAdmin(SiteScopedAdmin):
         raise Http404  # the page of the version is the list
 
 
-class PartInline(admin.TabularInline):
+class PartInline(WithinVersion, admin.TabularInline):
     """Rows of a part of a draft; the form around them has checked that it is one."""
 
     extra = 0
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        model: Any = db_field.remote_field.model
-        if model in (VisitType, Track) and (draft := getattr(request, "draft", None)):
-            kwargs["queryset"] = model.objects.filter(version=draft)
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        if field is not None:
-            for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
-                setattr(field.widget, name, False)
-        return field
 
 
 class StageInline(PartInline):
@@ -146,10 +147,9 @@ class StageTaskInline(PartInline):
     model = StageTask
 
 
-class PhaseInline(admin.StackedInline):
+class PhaseInline(WithinVersion, admin.StackedInline):
     model = Phase
     extra = 0
-    formfield_for_foreignkey = PartInline.formfield_for_foreignkey
     fieldsets = (
         (None, {"fields": (("position", "name"), ("periods", "period_days", "per_period", "open_ended"))}),
         ("Gaps", {"fields": (("min_gap_hours", "max_gap_hours", "slip_days"), ("max_in_count", "max_in_days"))}),

@@ -63,7 +63,9 @@ def test_a_clinician_sets_a_rule_aside_with_a_reason(client, clinician, clerk, c
     first.refresh_from_db()
     assert (first.local_time.isoformat(), first.override_reason) == ("16:30:00", "The patient's train")
     client.force_login(clerk)
-    assert told(act(client, first, "move", **against, override_reason="x")) == ["Only a clinician may set a rule aside."]
+    assert told(act(client, first, "move", **against, override_reason="x")) == [
+        "Only a clinician may set a rule aside."
+    ]
     assert "Set a rule aside" not in client.get(moving(first)).content.decode()
 
 

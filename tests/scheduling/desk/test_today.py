@@ -83,9 +83,7 @@ def test_a_call_is_done_once(at_desk, clerk, call):
     assert [entry["notice"] for entry in at_desk.get(listed).context["calls"]] == [call]
     done = reverse("admin:desk_call_done", args=[call.pk])
     assert told(at_desk.post(done, follow=True)) == ["Done: Ada Abbott."]
-    assert told(at_desk.post(done, follow=True)) == [
-        "Somebody has done this already, or it is not needed any more."
-    ]
+    assert told(at_desk.post(done, follow=True)) == ["Somebody has done this already, or it is not needed any more."]
     call.refresh_from_db()
     assert (call.status, call.sent_at, call.outcome) == ("done", factories.NOW, "Done by Cleo Clerk")
     assert at_desk.get(listed).context["calls"] == []

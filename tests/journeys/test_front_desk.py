@@ -1,0 +1,178 @@
+"""The front desk's work in a real browser, from the login to a visit that is planned again."""
+
+from datetime import time, timedelta
+
+import pytest
+from django.utils import timezone
+
+from clinic.models import Role
+from scheduling.models import Course, Session
+from tests import factories
+from tests.journeys.browsing import clean_page, log_in, tab_to
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def open_site(transactional_db):
+    """A clinic that is open day and night, so that the hour of the test run does not matter."""
+    site = factories.make_site(code="harbor", hours=(time(0), time(0)), days=7, lead_minutes=0)
+    factories.make_resource(site=site, kind="chair", name="Chair 1", seats=2)
+    return site
+
+
+@pytest.fixture
+def ada(open_site):
+    return factories.make_patient(
+        site=open_site, given_name="Ada", family_name="Abbott", phone="+1 555 0142", birth_date="1980-05-31"
+    )
+
+
+@pytest.fixture
+def version(open_site):
+    return factories.make_protocol(code="twice-weekly")
+
+
+@pytest.fixture
+def clerk(open_site):
+    return factories.make_user(sites=(open_site,), first_name="Cleo", last_name="Clerk")
+
+
+def test_from_the_login_to_a_booked_course_with_one_visit_moved_and_one_cancelled(
+    live_server, chromium, ada, version, clerk
+):
+    with clean_page(chromium) as page:
+        log_in(page, live_server.url, clerk.username)
+        page.get_by_role("link", name="New course").click()
+        page.get_by_label("Name, phone number or birth date").fill("abbott 1980-05-31")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Start a course for Abbott, Ada").click()
+        page.get_by_label("Protocol").select_option(label="Protocol twice-weekly")
+        page.get_by_role("button", name="Show the proposed calendar").click()
+        page.get_by_role("heading", name="Proposed calendar").wait_for()
+        assert page.locator("table.month .chip.proposed").count() == 4
+        assert Course.objects.count() == 0
+
+        page.get_by_role("button", name="Book all 4 visits").click()
+        page.get_by_text("The course is booked.").wait_for()
+        course = Course.objects.get()
+        assert page.locator("table.month a.chip.booked").count() == 4
+        booked = list(course.sessions.order_by("start").values_list("start", flat=True))
+
+        page.get_by_role("link", name="Move Visit 4").click()
+        page.locator(".slot input:not([disabled])").last.check(force=True)
+        page.get_by_role("button", name="Move to this time").click()
+        page.get_by_text("Moved to").wait_for()
+        moved = list(course.sessions.order_by("start").values_list("start", flat=True))
+        assert (moved[:3] == booked[:3], moved[3] != booked[3]) == (True, True)
+
+        page.get_by_role("row", name="Visit 3").get_by_role("link", name="Visit 3", exact=True).click()
+        page.get_by_text("Cancel this visit").first.click()
+        page.get_by_label("Reason").fill("Traveling")
+        page.get_by_role("button", name="Cancel this visit").click()
+        page.get_by_text("The visit is cancelled.").wait_for()
+        page.get_by_role("link", name="Back to the course").click()
+        assert page.locator("table.month a.chip.cancelled").count() == 1
+        page.get_by_role("link", name="Print the calendar").click()
+        page.get_by_role("heading", name="Your appointments at").wait_for()
+    states = list(course.sessions.order_by("number").values_list("number", "status"))
+    assert states == [(1, "booked"), (2, "booked"), (3, "cancelled"), (4, "booked")]
+
+
+def test_a_visit_of_today_is_marked_missed_and_planned_again(live_server, chromium, ada, version, clerk):
+    now = timezone.now().replace(second=0, microsecond=0)
+    day = now.astimezone(ada.home_site.zone).date()
+    course = factories.make_course(patient=ada, version=version, earliest_start=day, latest_start=day)
+    visit = factories.make_session(course=course, start=now, changed_at=now, minutes=30)
+    with clean_page(chromium) as page:
+        log_in(page, live_server.url, clerk.username)
+        page.get_by_role("link", name="More about Abbott, Ada").click()
+        page.get_by_text("The patient missed it").click()
+        page.get_by_label("Reason").first.select_option(label="Did not come")
+        page.get_by_role("button", name="Mark as missed and plan again").click()
+        page.get_by_text("Planned again on").wait_for()
+        page.get_by_role("link", name="Back to the course").click()
+        assert page.locator("table.month a.chip.missed").count() == 1
+    visit.refresh_from_db()
+    assert (visit.status, visit.missed_reason) == ("missed", "no_show")
+    assert course.sessions.filter(number=1, status="booked").exists()
+
+
+def test_two_clerks_at_one_visit_the_second_sees_that_it_changed(live_server, chromium, ada, version, clerk):
+    now = timezone.now().replace(microsecond=0)
+    course = factories.make_course(patient=ada, version=version)
+    visit = factories.make_session(course=course, start=now, changed_at=now, minutes=30)
+    with clean_page(chromium) as page:
+        log_in(page, live_server.url, clerk.username)
+        other = page.context.new_page()
+        for window in (page, other):
+            window.goto(f"{live_server.url}/admin/")
+        page.get_by_role("button", name="Arrived").click()
+        page.get_by_text("Ada Abbott has arrived.").wait_for()
+        other.get_by_role("button", name="Arrived").click()
+        other.get_by_text("Somebody has changed this visit since you opened it.").wait_for()
+    assert Session.objects.get(pk=visit.pk).status == "arrived"
+
+
+def test_a_course_is_booked_with_the_keyboard_alone(live_server, chromium, ada, version, clerk):
+    with clean_page(chromium) as page:
+        log_in(page, live_server.url, clerk.username)
+        tab_to(page, "+ New course")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="New course").wait_for()
+        page.keyboard.type("0142")  # the search has the focus
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Start a course for Abbott, Ada").wait_for()
+        tab_to(page, "Start a course")
+        page.keyboard.press("Enter")
+        page.get_by_label("Protocol").wait_for()
+        tab_to(page, "Protocol")
+        page.keyboard.type("Protocol twice")
+        tab_to(page, "Show the proposed calendar")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Proposed calendar").wait_for()
+        tab_to(page, "Book all 4 visits")
+        page.keyboard.press("Enter")
+        page.get_by_text("The course is booked.").wait_for()
+    assert Course.objects.get().sessions.count() == 4
+
+
+def test_every_page_keeps_the_content_security_policy_and_fits_a_tablet(live_server, chromium, open_site, ada, version):
+    now = timezone.now().replace(microsecond=0)
+    course = factories.make_course(patient=ada, version=version)
+    visit = factories.make_session(course=course, start=now + timedelta(days=1), changed_at=now)
+    draft = factories.make_protocol(code="own", site=open_site, publish=False)
+    boss = factories.make_user(is_superuser=True, role=Role.CLINICIAN)
+    paths = [
+        "",
+        f"clinic/patient/{ada.pk}/change/",
+        "clinic/patient/add/",
+        f"clinic/site/{open_site.pk}/change/",
+        f"clinic/resource/{open_site.resources.get().pk}/change/",
+        f"clinic/user/{boss.pk}/change/",
+        "clinic/apikey/",
+        "scheduling/course/",
+        f"scheduling/course/add/?patient={ada.pk}",
+        f"scheduling/course/{course.pk}/change/",
+        f"scheduling/course/{course.pk}/stop/",
+        f"scheduling/course/{course.pk}/print/",
+        "scheduling/session/",
+        f"scheduling/session/{visit.pk}/change/",
+        f"scheduling/session/{visit.pk}/move/",
+        "scheduling/notice/",
+        "scheduling/notice/calls/",
+        "protocols/protocol/",
+        f"protocols/protocolversion/{version.pk}/change/",
+        f"protocols/protocolversion/{draft.pk}/change/",
+        f"protocols/track/{draft.tracks.get().pk}/change/",
+        f"protocols/visittype/{draft.visit_types.get().pk}/change/",
+        "password_change/",
+    ]
+    too_wide = {}
+    with clean_page(chromium, width=1024, height=768) as page:
+        log_in(page, live_server.url, boss.username)
+        for path in paths:
+            page.goto(f"{live_server.url}/admin/{path}")
+            if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+                too_wide[path] = page.evaluate("document.documentElement.scrollWidth")
+    assert too_wide == {}

@@ -1,0 +1,157 @@
+"""Protocols in the admin: every value with its source, own drafts edited and published, the rest read-only."""
+
+import pytest
+from django.urls import reverse
+
+from protocols.lifecycle import adopt_protocol
+from protocols.models import Phase, Protocol, ProtocolVersion, Source
+from tests import factories
+from tests.scheduling.desk.forms import fill
+from tests.scheduling.desk.pressing import told
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def library(chair):
+    """A protocol of the library with the source of one value."""
+    version = factories.make_protocol(code="shared", publish=False)
+    Source.objects.create(
+        version=version,
+        subject="phase main/phase-0",
+        field="min_gap_hours",
+        value="44",
+        tag="LABEL",
+        citation="The label",
+    )
+    ProtocolVersion.objects.filter(pk=version.pk).update(status="published", published_at=factories.NOW)
+    return ProtocolVersion.objects.get(pk=version.pk)
+
+
+@pytest.fixture
+def draft(library, site, clinician):
+    return adopt_protocol(library.protocol, site=site, now=factories.NOW, by=clinician)
+
+
+@pytest.fixture
+def at_work(client, clinician, clock):
+    """The clinician's browser."""
+    client.force_login(clinician)
+    return client
+
+
+def page_of(version):
+    return reverse("admin:protocols_protocolversion_change", args=[version.pk])
+
+
+def gap_of(page):
+    (track,) = page.context["shape"]["tracks"]
+    return dict(track["phases"][0]["values"])["Shortest gap"]
+
+
+def test_each_value_shows_the_tag_of_its_source_and_the_page_says_to_check_the_label(at_desk, library):
+    page = at_desk.get(page_of(library))
+    gap = gap_of(page)
+    assert (gap.text, gap.tag, gap.number, gap.is_changed) == ("44 hours", "LABEL", 1, False)
+    assert page.context["shape"]["citations"] == [{"number": 1, "tag": "LABEL", "text": "The label"}]
+    text = page.content.decode()
+    assert "Values marked LABEL must be checked against the current prescribing information or device manual." in text
+    assert '<a href="#source-1" class="badge tag LABEL">LABEL 1</a>' in text
+
+
+def test_the_library_is_read_only_for_everybody(client, clinician, administrator, library, clock):
+    phase = Phase.objects.get(track__version=library)
+    for user in (clinician, administrator):
+        client.force_login(user)
+        page = client.get(page_of(library))
+        assert (page.context["is_editable"], page.context["may_publish"]) == (False, False)
+        track = reverse("admin:protocols_track_change", args=[phase.track_id])
+        assert client.get(track).status_code in {403, 404}
+        assert client.post(track, {"name": "other"}).status_code in {403, 404}
+        assert client.post(reverse("admin:desk_protocol_discard", args=[library.pk])).status_code == 302
+    assert ProtocolVersion.objects.filter(pk=library.pk).exists()
+
+
+def test_a_clinician_adopts_a_protocol_for_the_clinic_once(at_work, library, site):
+    assert at_work.get(page_of(library)).context["adopting"] == [site]
+    page = at_work.post(reverse("admin:desk_protocol_adopt", args=[library.pk]), {"site": site.pk}, follow=True)
+    own = Protocol.objects.get(site=site)
+    assert told(page) == [f"{site} has its own draft now. The library does not change it any more."]
+    assert (page.context["version"].protocol, page.context["is_editable"]) == (own, True)
+    assert at_work.get(page_of(library)).context["adopting"] == []
+
+
+def test_a_clinician_cannot_adopt_for_another_clinic(at_work, library, other_site):
+    adopt = reverse("admin:desk_protocol_adopt", args=[library.pk])
+    assert at_work.post(adopt, {"site": other_site.pk}).status_code == 404
+    assert not Protocol.objects.filter(site=other_site).exists()
+
+
+def test_a_draft_is_edited_and_a_changed_value_loses_its_source(at_work, draft):
+    track = draft.tracks.get()
+    form = reverse("admin:protocols_track_change", args=[track.pk])
+    response = fill(at_work, form, "track_form", **{"phases-0-min_gap_hours": "48"})
+    assert response.url == page_of(draft)
+    gap = gap_of(at_work.get(page_of(draft)))
+    assert (gap.text, gap.tag, gap.is_changed) == ("48 hours (2 days)", "", True)
+
+
+def test_wrong_values_of_a_draft_are_named_at_their_field(at_work, draft):
+    form = reverse("admin:protocols_track_change", args=[draft.tracks.get().pk])
+    page = fill(at_work, form, "track_form", **{"phases-0-max_gap_hours": "10"})
+    (formset,) = page.context["inline_admin_formsets"]
+    assert formset.formset.errors == [{"max_gap_hours": ["The longest gap is shorter than the shortest."]}]
+
+
+def test_parts_are_added_to_a_draft_of_the_own_clinic_only(at_work, draft, library, other_site):
+    add = reverse("admin:protocols_gate_add")
+    fields = {"code": "order", "name": "Prescriber's order", "moment": "booking"}
+    assert at_work.post(f"{add}?version={draft.pk}", fields).url == page_of(draft)
+    assert list(draft.gates.values_list("code", flat=True)) == ["order"]
+    theirs = factories.make_protocol(code="theirs", site=other_site, publish=False)
+    for version in (library, theirs):
+        assert at_work.post(f"{add}?version={version.pk}", fields).status_code == 404
+    assert at_work.get(add).status_code == 404
+
+
+def test_a_draft_is_published_when_it_can_be_planned(at_work, draft, clinician):
+    page = at_work.post(reverse("admin:desk_protocol_publish", args=[draft.pk]), follow=True)
+    draft.refresh_from_db()
+    assert told(page) == ["Published. New courses can be booked on it."]
+    assert (draft.status, draft.published_by) == ("published", clinician)
+    assert at_work.get(reverse("admin:protocols_track_change", args=[draft.tracks.get().pk])).status_code == 403
+
+
+def test_a_draft_that_can_never_be_planned_is_refused_with_the_reasons(at_work, draft):
+    stage = draft.visit_types.get().stages.get()
+    stage.minutes = 900
+    stage.save()
+    page = at_work.post(reverse("admin:desk_protocol_publish", args=[draft.pk]))
+    draft.refresh_from_db()
+    assert draft.status == "draft"
+    assert page.context["faults"]
+    for fault in page.context["faults"]:
+        assert fault in page.content.decode().replace("&#x27;", "'").replace("&quot;", '"')
+
+
+def test_a_published_version_is_copied_to_a_new_draft_which_can_be_discarded(at_work, draft):
+    at_work.post(reverse("admin:desk_protocol_publish", args=[draft.pk]))
+    page = at_work.post(reverse("admin:desk_protocol_copy", args=[draft.pk]), follow=True)
+    copy = page.context["version"]
+    assert (copy.protocol, copy.number, copy.status) == (draft.protocol, 2, "draft")
+    at_work.post(reverse("admin:desk_protocol_discard", args=[copy.pk]))
+    assert list(draft.protocol.versions.values_list("number", "status")) == [(1, "published")]
+
+
+@pytest.mark.parametrize("name", ["adopt", "copy", "publish", "discard"])
+def test_a_clerk_changes_no_protocol(at_desk, draft, library, name):
+    version = library if name == "adopt" else draft
+    assert at_desk.post(reverse(f"admin:desk_protocol_{name}", args=[version.pk])).status_code == 403
+    page = at_desk.get(page_of(draft))
+    assert (page.context["is_editable"], page.context["may_publish"], page.context["adopting"]) == (False, False, [])
+    assert at_desk.get(reverse("admin:protocols_track_change", args=[draft.tracks.get().pk])).status_code == 403
+
+
+def test_the_list_opens_the_newest_version(at_desk, draft):
+    response = at_desk.get(reverse("admin:protocols_protocol_change", args=[draft.protocol_id]))
+    assert response.url == page_of(draft)
