@@ -30,7 +30,7 @@ class Supervisor:
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str, *arguments: str) -> None:
-        self.logs.mkdir(exist_ok=True)
+        self.logs.mkdir(mode=0o700, exist_ok=True)
         log = self.logs / f"{name}.log"
         fresh = not log.exists() or log.stat().st_size > LARGEST_LOG
         with log.open("wb" if fresh else "ab") as output:

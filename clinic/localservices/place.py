@@ -87,11 +87,10 @@ class Place:
 
     def prepare(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True)
-        if self.account:
-            # The folder is ours; the account has to pass through it whatever the umask was.
-            self.state.chmod(0o755)
         if not os.access(self.state, os.W_OK):
             raise ServiceError(f"{self.state} belongs to another account: run Cadence as that account.")
+        # Patients' mail and logs lie here. The servers' account has to pass through, whatever the umask was.
+        self.state.chmod(0o711 if self.account else 0o700)
         if self.account and not self.account.can_enter(self.pgdata):
             raise ServiceError(
                 f"PostgreSQL cannot run as root, and its account cannot enter {self.state}: "

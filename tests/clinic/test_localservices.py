@@ -147,6 +147,15 @@ def test_starting_leaves_the_folders_above_as_they_are(place: Place) -> None:
     assert above.stat().st_mode & 0o777 == 0o751
 
 
+def test_nobody_else_reads_what_lies_there(place: Place) -> None:
+    localservices.ensure(place)
+    modes = {
+        path.name: path.stat().st_mode & 0o777 for path in (place.state, place.pgdata, place.valkey, place.sockets)
+    }
+    assert modes.pop(place.state.name) == (0o711 if place.account else 0o700)
+    assert modes == {"pgdata": 0o700, "valkey": 0o700, "run": 0o700}
+
+
 @pytest.mark.parametrize(
     ("line", "needed"),
     [

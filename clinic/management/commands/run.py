@@ -53,6 +53,7 @@ class Command(BaseCommand):
 
     def start(self, place: Place, supervisor: Supervisor, signals: StopSignals, *, port: int, demo: bool) -> None:
         self.tell_place(place)
+        (place.state / "mail").mkdir(mode=0o700, exist_ok=True)
         with signals.whole():
             localservices.ensure_for_environment()
         refuse_unreachable()
