@@ -86,8 +86,13 @@ class Place:
         path.chmod(0o700)
 
     def prepare(self) -> None:
-        self.state.mkdir(parents=True, exist_ok=True)
-        if not os.access(self.state, os.W_OK):
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            raise ServiceError(
+                f"Cadence cannot make the folder {self.state}: name another as CADENCE_STATE_DIR."
+            ) from None
+        if os.geteuid() not in (0, self.state.stat().st_uid):
             raise ServiceError(f"{self.state} belongs to another account: run Cadence as that account.")
         # Patients' mail and logs lie here. The servers' account has to pass through, whatever the umask was.
         self.state.chmod(0o711 if self.account else 0o700)
