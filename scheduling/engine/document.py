@@ -37,7 +37,7 @@ def read_problem(source: str | bytes | Mapping[str, Any]) -> Problem:
     """The problem of a JSON text or of a dict already parsed; raises FormatError with the path of the bad field."""
     document = _record(
         _parsed(source),
-        "",
+        "document",
         {"format", "site", "horizon_end", "resources", "protocols", "courses"},
         {"now", "bookings"},
     )
@@ -55,7 +55,7 @@ def read_problem(source: str | bytes | Mapping[str, Any]) -> Problem:
 
 def read_result(source: str | bytes | Mapping[str, Any]) -> Result:
     """The result of a JSON text or of a dict already parsed."""
-    document = _record(_parsed(source), "", {"format", "courses", "cost"}, {"bound", "seconds"})
+    document = _record(_parsed(source), "document", {"format", "courses", "cost"}, {"bound", "seconds"})
     _need_format(document, RESULT_FORMAT)
     return Result(
         courses=_items(document, "courses", _course_plan),
@@ -140,7 +140,7 @@ def _need_format(document: Mapping[str, Any], wanted: str) -> None:
 def _record(value: Any, path: str, needed: set[str], optional: set[str]) -> dict[str, Any]:
     """The object itself, once it has every needed field and no unknown one, and none of them null."""
     if not isinstance(value, Mapping):
-        raise FormatError(path or "document", f"must be an object, not {shown(value)}")
+        raise FormatError(path, f"must be an object, not {shown(value)}")
     keys = set(value)
     if missing := needed - keys:
         raise FormatError(min(missing), "is missing")

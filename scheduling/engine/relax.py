@@ -296,6 +296,8 @@ def sentence(clinic: Clinic, obstacle: Obstacle | None, found: list[Relaxation])
     ways = [in_words(relaxation, clinic) for relaxation in found[:3]]
     if ways:
         return f"{reason}; {' or '.join(ways)}."
+    if clinic.out_of_time():
+        return f"{reason}; the time ran out before every change that may help was tried."
     return f"{reason}; no later start, longer phase, patient's time, opening or single extra seat would help by itself."
 
 

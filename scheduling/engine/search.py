@@ -18,7 +18,7 @@ from .seats import Board, Seat, spans_of
 from .single import Desk, Draft, draft_course
 from .timeline import Span, Timeline, reach_of
 
-DRAFTS_PER_SECOND = 30
+DRAFTS_PER_SECOND = 8
 """How many drafts the improvement of an intake may make for each second of the time limit: work, not the clock."""
 
 NOTHING = Draft((), None, 0)

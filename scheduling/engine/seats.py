@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from .problem import PlacedHold, Problem, Resource, Week
 from .protocol import Visit
@@ -19,6 +20,12 @@ class Group:
     kind: str
     skills: frozenset[str]
     spans: tuple[Span, ...]
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether two of its own holds overlap: then no seat can serve it."""
+        spans = sorted(self.spans)
+        return any(a[1] > b[0] for a, b in pairwise(spans))
 
     def clashes(self, other: Group) -> bool:
         return self.kind == other.kind and any(a < d and c < b for a, b in self.spans for c, d in other.spans)
@@ -105,6 +112,8 @@ class Board:
         held = self._free.get((seat, group))
         if held is not None and held[0] == version:
             return held[1]
+        if group.is_torn:
+            return 0
         hours = self.resources[seat[0]].hours
         free = self.everything & ~self.busy[seat]
         found = self.everything

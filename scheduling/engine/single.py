@@ -19,7 +19,7 @@ from .timeline import Span
 EXACT_STEPS = 40_000
 JOINT_STEPS = 4_000
 QUICK_STEPS = 12_000
-WEIGHTS = (20, 24, 32, 48, 80)
+WEIGHTS = (20, 28, 48, 80)
 """How far the bounds lead, in sixteenths, when the exact search has run out of steps: until one finds a plan."""
 
 
@@ -95,19 +95,24 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
     links = Links(desk.problem, desk.problem.protocol_of(course), chains, desk.board.line)
     days = Days(chains, links, fits_of(desk.board, chains, links))
     search = JointSearch(chains, links, days, earliest, latest, horizon, desk.out_of_time)
-    answer = search.run(limit=int(JOINT_STEPS * desk.effort), ceiling=ceiling)
-    if answer.cost is not None or answer.bound >= min(ceiling, INF):
-        return answer.cost, answer.bound, _free_of(chains, answer.plan)
-    bound, best = answer.bound, None
+    # A good plan first, so that there is one whenever the time runs out; then the proof, or a better one.
+    best, tops = None, ceiling
     for weight in WEIGHTS:
         best = search.run(limit=int(QUICK_STEPS * desk.effort), weight=weight, ceiling=ceiling)
-        if best.cost is not None or desk.out_of_time():
+        if best.cost is not None:
+            tops = best.cost
             break
+        if desk.out_of_time() or best.bound >= min(ceiling, INF):
+            break
+    exact = search.run(limit=int(JOINT_STEPS * desk.effort), ceiling=tops)
+    if exact.cost is not None:
+        return exact.cost, exact.bound, _free_of(chains, exact.plan)
     if best is None or best.cost is None:
-        return None, bound, []
-    better = search.run(limit=int(QUICK_STEPS * desk.effort), weight=18, ceiling=best.cost)
-    best = better if better.cost is not None else best
-    return best.cost, bound, _free_of(chains, best.plan)
+        return None, exact.bound, []
+    if exact.bound < best.cost:
+        better = search.run(limit=int(QUICK_STEPS * desk.effort), weight=18, ceiling=best.cost)
+        best = better if better.cost is not None else best
+    return best.cost, exact.bound, _free_of(chains, best.plan)
 
 
 def _solve_chain(
