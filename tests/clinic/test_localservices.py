@@ -149,11 +149,17 @@ def test_starting_leaves_the_folders_above_as_they_are(place: Place) -> None:
 
 def test_nobody_else_reads_what_lies_there(place: Place) -> None:
     localservices.ensure(place)
-    modes = {
-        path.name: path.stat().st_mode & 0o777 for path in (place.state, place.pgdata, place.valkey, place.sockets)
-    }
-    assert modes.pop(place.state.name) == (0o711 if place.account else 0o700)
-    assert modes == {"pgdata": 0o700, "valkey": 0o700, "run": 0o700}
+    folders = (place.pgdata, place.valkey, place.sockets)
+    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o700, 0o700, 0o700]
+    assert place.state.stat().st_mode & 0o777 == (0o711 if place.account else 0o700)
+
+
+def test_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    state = tmp_path / "file" / "state"
+    with pytest.raises(ServiceError) as refusal:
+        Place(state, None).prepare()
+    assert str(refusal.value) == f"Cadence cannot make the folder {state}: name another as CADENCE_STATE_DIR."
 
 
 @pytest.mark.parametrize(
