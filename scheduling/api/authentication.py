@@ -12,7 +12,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from clinic.api_keys import find_key
+from clinic.api_keys import find_key, note_use
 from clinic.models import ApiKey, Scope
 
 
@@ -23,9 +23,11 @@ class BearerKeyAuthentication(BaseAuthentication):
             return None
         if len(words) != 2 or words[0].lower() != "bearer":
             raise AuthenticationFailed("The Authorization header must read: Bearer <key>.")
-        key = find_key(words[1], now=timezone.now())
+        now = timezone.now()
+        key = find_key(words[1], now=now)
         if key is None:
             raise AuthenticationFailed("The key is not known, has expired or was revoked.")
+        note_use(key, now=now)
         pghistory.context(api_key=str(key.uuid))
         return AnonymousUser(), key
 

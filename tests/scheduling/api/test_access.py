@@ -40,6 +40,19 @@ def test_a_revoked_or_expired_key_is_refused(site: Site, api: APIClient, change:
         assert api.get("/api/v1/sites/").status_code == 401
 
 
+def test_the_use_of_a_key_is_noted(site: Site, api: APIClient) -> None:
+    with time_machine.travel(factories.NOW, tick=False):
+        api.get("/api/v1/sites/")
+    assert ApiKey.objects.get().last_used_at == factories.NOW
+
+
+def test_what_a_key_writes_is_audited_under_its_name(site: Site, api: APIClient) -> None:
+    body = {"home_site": str(site.uuid), "given_name": "Ines", "family_name": "Ibarra"}
+    assert api.post("/api/v1/patients/", body, format="json").status_code == 201
+    event = Patient.objects.get().events.get()
+    assert event.pgh_context.metadata["api_key"] == str(ApiKey.objects.get().uuid)
+
+
 def test_writing_needs_its_scope(site: Site, key_of) -> None:
     reader = key_of(site, scopes=[Scope.READ])
     answer = reader.post("/api/v1/patients/", {}, format="json")

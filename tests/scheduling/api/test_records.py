@@ -95,7 +95,7 @@ def test_an_unknown_filter_is_a_fault(api: APIClient) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 30])
-@pytest.mark.parametrize(("path", "queries"), [("patients", 2), ("resources", 3), ("sites", 3)])
+@pytest.mark.parametrize(("path", "queries"), [("patients", 3), ("resources", 4), ("sites", 4)])
 def test_a_list_takes_the_same_queries_for_one_row_and_for_thirty(
     db: None,
     key_of,
