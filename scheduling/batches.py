@@ -21,8 +21,10 @@ logger = logging.getLogger(__name__)
 MOST_ATTEMPTS = 3
 # Younger ones are on their way through the broker.
 PATIENCE = timedelta(minutes=1)
-SWEEP_LIMIT = 50
-SECONDS_PER_COURSE = 2.0
+SWEEP_LIMIT = 20
+# Together, time also buys better plans; alone it only cuts short what a busy machine takes long for.
+SECONDS_TOGETHER = 2.0
+SECONDS_ALONE = 60.0
 GIVEN_UP = (
     f"Planning came to no end in {MOST_ATTEMPTS} attempts. Ask for it once more; "
     "where that does not help either, tell the administrator."
@@ -33,7 +35,7 @@ def plan_waiting_course(course_id: int, *, now: datetime) -> None:
     """Plan and book one course, unless it is done, or another process is at it."""
     with claim("plan course", course_id) as is_ours:
         if is_ours and _begin_attempt(course_id):
-            plan_and_book(course_id, now=now)
+            plan_and_book(course_id, now=now, time_limit=SECONDS_ALONE)
             _end_attempts([course_id])
 
 
@@ -51,7 +53,7 @@ def plan_waiting_courses(course_ids: Iterable[int], *, now: datetime) -> None:
 
 
 def _book_together(courses: Sequence[Course], *, now: datetime) -> None:
-    limit = SECONDS_PER_COURSE * len(courses)
+    limit = SECONDS_TOGETHER * len(courses)
     for proposal in propose_courses(courses, now=now, time_limit=limit):
         if proposal.is_planned:
             try:
