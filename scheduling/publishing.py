@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
+from django.db import transaction
 from django.db.models import prefetch_related_objects
 
 from clinic.models import Resource, Site, User
 from clinic.models.site import HoursTable
 from clinic.weekly import WEEKDAYS
 from protocols.lifecycle import LifecycleError, can_edit, publish_version
-from protocols.models import ProtocolVersion
+from protocols.models import Protocol, ProtocolVersion
 from protocols.models.visit import Place
 from protocols.validation import find_faults
 from scheduling import engine
@@ -33,12 +34,16 @@ class PublishingRefused(Exception):
 
 def publish_protocol(version: ProtocolVersion, *, now: datetime, by: User | None) -> ProtocolVersion:
     """Publish a site's draft, which retires its version before. Raises PublishingRefused with every reason."""
-    if version.protocol.site is None or not can_edit(version):
-        raise LifecycleError(f"{version} is not a draft of a site's own protocol.")
-    faults = find_obstacles(version, site=version.protocol.site, now=now)
-    if faults:
-        raise PublishingRefused(faults)
-    return publish_version(version, now=now, by=by)
+    with transaction.atomic():
+        # From here on nobody edits the draft: what is judged is what is published.
+        Protocol.objects.select_for_update().get(pk=version.protocol_id)
+        draft = ProtocolVersion.objects.select_for_update().get(pk=version.pk)
+        if draft.protocol.site is None or not can_edit(draft):
+            raise LifecycleError(f"{version} is not a draft of a site's own protocol.")
+        faults = find_obstacles(draft, site=draft.protocol.site, now=now)
+        if faults:
+            raise PublishingRefused(faults)
+        return publish_version(version, now=now, by=by)
 
 
 def find_obstacles(version: ProtocolVersion, *, site: Site, now: datetime) -> list[str]:
