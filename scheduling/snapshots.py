@@ -170,19 +170,21 @@ def _read_resources(
 def _read_bookings(
     resources: Sequence[engine.Resource], courses: Sequence[Course], now: datetime, until: datetime
 ) -> tuple[engine.Booking, ...]:
-    """Seats that others hold; a seat that no longer exists cannot be taken."""
+    """Time on seats that others hold, without breaks between visits that touch; a vanished seat cannot be taken."""
     seats = {int(resource.id): resource.seats for resource in resources}
     holds = (
         Hold.objects.filter(resource__in=seats, end__gt=now, start__lt=until)
         .exclude(session__course__in=[course.pk for course in courses if course.pk])
-        .order_by("resource", "start")
+        .order_by("resource", "seat", "start")
         .values_list("resource_id", "seat", "start", "end")
     )
-    return tuple(
-        engine.Booking(str(resource), seat, start, end)
-        for resource, seat, start, end in holds
-        if seat < seats[resource]
-    )
+    spans: list[tuple[int, int, datetime, datetime]] = []
+    for resource, seat, start, end in holds:
+        if spans and spans[-1][0] == resource and spans[-1][1] == seat and spans[-1][3] == start:
+            spans[-1] = (resource, seat, spans[-1][2], end)
+        elif seat < seats[resource]:
+            spans.append((resource, seat, start, end))
+    return tuple(engine.Booking(str(resource), seat, start, end) for resource, seat, start, end in spans)
 
 
 # The shape of each course

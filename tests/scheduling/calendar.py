@@ -88,3 +88,23 @@ def mark_booked(course: Course) -> Course:
     course.status, course.booked_at = CourseStatus.BOOKED, NOW
     course.save(update_fields=["status", "booked_at"])
     return course
+
+
+def fill_seat(resource: Resource, *, seat: int, count: int) -> None:
+    """Holds of ten minutes one after another, from tomorrow's midnight on, by somebody who is long gone."""
+    site = resource.site
+    course = make_course(patient=factories.make_patient(site=site), version=factories.make_protocol())
+    anchor = put_session(course, number=1, start=at(site, -30, 9), status="completed")
+    ten = timedelta(minutes=10)
+    begin = at(site, 1, 0)
+    Hold.objects.bulk_create(
+        Hold(
+            session=anchor,
+            position=index,
+            resource=resource,
+            seat=seat,
+            start=begin + index * ten,
+            end=begin + (index + 1) * ten,
+        )
+        for index in range(count)
+    )

@@ -15,7 +15,7 @@ from scheduling.models import Course, CourseDecision, Hold, SessionStatus
 from scheduling.snapshots import protocol_of, read_problem
 from tests import factories
 from tests.factories import NOW, a_day
-from tests.scheduling.calendar import at, make_course, make_tms, mark_booked, put_session
+from tests.scheduling.calendar import at, fill_seat, make_course, make_tms, mark_booked, put_session
 
 pytestmark = pytest.mark.django_db
 QUERIES = 21
@@ -221,33 +221,32 @@ def test_hours_of_a_clock_change_are_posed_as_wall_clock_times(patient: Patient)
     assert problem.site.opening_hours.days[0] == ((480, 1080),)
 
 
+def test_holds_that_touch_are_posed_as_one_booking(site: Site, patient: Patient, chair: Resource) -> None:
+    fill_seat(chair, seat=1, count=7)
+    version = factories.make_protocol()
+    problem = read_one(make_course(patient=patient, version=version))
+    assert problem.bookings == (engine.Booking(str(chair.pk), 1, at(site, 1, 0), at(site, 1, 1, 10)),)
+
+
 @pytest.mark.parametrize("others", [0, 1500])
 def test_the_number_of_queries_does_not_grow_with_the_calendar(
     site: Site, patient: Patient, chair: Resource, others: int, django_assert_num_queries: Any
 ) -> None:
-    version = factories.make_protocol()
-    course = make_course(patient=patient, version=version)
-    fill_calendar(site, chair, others)
+    course = make_course(patient=patient, version=factories.make_protocol())
+    fill_seat(chair, seat=1, count=others)
     course = Course.objects.select_related("site").get(pk=course.pk)
     with django_assert_num_queries(QUERIES):
-        problem = read_problem(site=site, courses=[course], now=NOW)
-    assert len(problem.bookings) == others
+        read_problem(site=site, courses=[course], now=NOW)
 
 
-def fill_calendar(site: Site, chair: Resource, count: int) -> None:
-    """Many short holds one after another, on a chair's second seat."""
-    course = make_course(patient=factories.make_patient(site=site), version=factories.make_protocol(code=""))
-    if count:
-        session = put_session(course, number=1, start=at(site, 1, 9))
-        begin = at(site, 1, 0)
-        Hold.objects.bulk_create(
-            Hold(
-                session=session,
-                position=index,
-                resource=chair,
-                seat=1,
-                start=begin + timedelta(minutes=10 * index),
-                end=begin + timedelta(minutes=10 * index + 10),
-            )
-            for index in range(count)
-        )
+def test_many_courses_are_read_in_as_many_queries_as_one(
+    site: Site, chair: Resource, django_assert_num_queries: Any
+) -> None:
+    versions = [factories.make_protocol() for _ in range(3)]
+    for index in range(12):
+        course = make_course(patient=factories.make_patient(site=site), version=versions[index % 3])
+        put_session(course, number=1, start=at(site, -7, 9))
+    courses = list(Course.objects.all())
+    with django_assert_num_queries(QUERIES):
+        problem = read_problem(site=site, courses=courses, now=NOW)
+    assert [len(course.locked) for course in problem.courses] == [1] * 12
