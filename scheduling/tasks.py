@@ -39,9 +39,8 @@ def _send(task: Task, args: tuple[Any, ...]) -> None:
 
 def publish_planning(course_ids: Iterable[int]) -> None:
     """Have courses of one site planned, many together."""
-    ids = list(course_ids)
-    for start in range(0, len(ids), BATCH):
-        publish(plan_courses, ids[start : start + BATCH])
+    if ids := list(course_ids):
+        publish(plan_courses, ids)
 
 
 @shared_task
@@ -52,7 +51,9 @@ def generate_course_calendar(course_id: int) -> None:
 
 @shared_task
 def plan_courses(course_ids: list[int]) -> None:
-    batches.plan_waiting_courses(course_ids, now=timezone.now())
+    """A batch now and the next in a task of its own: at once they would only race each other for the same seats."""
+    batches.plan_waiting_courses(course_ids[:BATCH], now=timezone.now())
+    publish_planning(course_ids[BATCH:])
     publish(deliver_notices)
 
 

@@ -20,6 +20,7 @@ from scheduling.claims import claim
 from scheduling.models import Course, CourseStatus, Notice, NoticeKind, NoticeStatus, Session
 from scheduling.planning import propose_course
 from scheduling.tasks import (
+    BATCH,
     deliver_notices,
     extend_open_courses,
     generate_course_calendar,
@@ -111,6 +112,14 @@ def test_many_courses_are_planned_together_and_share_the_chair(site, protocol, c
     plan_courses([course.pk for course in courses])
     assert [booked(course) for course in courses] == [(CourseStatus.BOOKED, SESSIONS)] * 5
     assert set(Course.objects.values_list("plan_attempts", flat=True)) == {0}
+
+
+def test_a_long_list_is_planned_batch_by_batch(site, protocol, chair):
+    courses = [ask(site, protocol) for _ in range(BATCH + 1)]
+    with own_broker():
+        plan_courses([course.pk for course in courses])
+        assert [booked(course)[0] for course in courses] == [CourseStatus.BOOKED] * BATCH + [CourseStatus.PLANNING]
+        assert waiting_tasks() == 2  # the rest of the list, and the delivery of what is booked
 
 
 def test_a_course_that_does_not_fit_says_why_and_is_not_tried_again(site, protocol):
