@@ -375,7 +375,7 @@ def _course_plan(value: Any) -> CoursePlan:
 def _relaxation(value: Any) -> Relaxation:
     optional = {"days", "track", "phase", "kind", "skill", "from", "to", "date"}
     record = _record(value, "", {"type"}, optional)
-    plain = {name: record.get(name) for name in ("type", "days", "track", "phase", "kind", "skill")}
+    plain: dict[str, Any] = {name: record.get(name) for name in ("type", "days", "track", "phase", "kind", "skill")}
     if "date" in record:
         return Relaxation(
             **plain,

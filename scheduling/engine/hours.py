@@ -32,20 +32,20 @@ class Hours:
     def table(self, week: Week, day: date) -> list[Interval]:
         return self.spans(day, list(week.days[day.weekday()]))
 
-    def extra(self, day: date) -> list[Interval]:
+    def extra_openings(self, day: date) -> list[Interval]:
         return self.spans(day, [(o.begin, o.end) for o in self.site.extra_openings if o.on == day])
 
     def site_open(self, day: date) -> list[Interval]:
         if day not in self._open:
             usual = [] if day in self.site.closed_dates else self.table(self.site.opening_hours, day)
-            self._open[day] = merged(usual + self.extra(day))
+            self._open[day] = merged(usual + self.extra_openings(day))
         return self._open[day]
 
     def resource_works(self, resource: Resource, day: date) -> list[Interval]:
         """When a resource works on a local date, its own `unavailable` apart."""
         if resource.hours is None:
             return self.site_open(day)
-        return merged(self.table(resource.hours, day) + self.extra(day))
+        return merged(self.table(resource.hours, day) + self.extra_openings(day))
 
     def patient_can_come(self, course: Course, day: date) -> list[Interval]:
         if course.availability is None:

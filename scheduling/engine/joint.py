@@ -29,6 +29,8 @@ class Node:
     asked: Asked
     ways: list[Way] = field(default_factory=list)
     value: list[int] = field(default_factory=list)
+    reached: int = INF
+    """The least cost of the way to it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +65,9 @@ class Joint:
         self.complete = True
         self.nodes: dict[tuple, Node] = {}
         self._next: dict[tuple[int, int, int], list[int]] = {}
+        self._rests: dict[tuple[int, int, int], int] = {}
+        self.ceiling = INF
+        self.furthest = max((min(t.days[-1], default=0) for t in self.tables if t.possible), default=0)
         self.root: Node | None = None
         self.out_of_time = out_of_time
         self.last_given = max((s.given.day for c in chains for s in c.steps if s.given is not None), default=0)
@@ -75,21 +80,44 @@ class Joint:
         furthest = max(table.days[-1][0] for table in self.tables)
         return total + LENGTH_POINTS * max(furthest - self.start_day, self.last_given - self.start_day, 0)
 
-    def build(self) -> None:
-        """Make every node that can be reached, then the values from the last date back."""
+    def build(self, ceiling: int = INF) -> None:
+        """Make every node that a plan below `ceiling` can pass, then the values from the last date back."""
+        self.ceiling, self.complete = ceiling, True
+        self.nodes = {}
         self.root = self._root()
+        self.root.reached = 0
         layers: dict[int, list[Node]] = {self.root.day: [self.root]}
         order: list[Node] = []
         while layers:
             for node in layers.pop(min(layers)):
                 order.append(node)
-                for way in self._ways(node, layers):
-                    node.ways.append(way)
+                if node.reached + self._rest(node) < ceiling:
+                    node.ways = self._ways(node, layers)
             if len(order) > MAX_NODES or self.out_of_time():
                 self.complete = False
                 return
         for node in reversed(order):
             self._rate(node)
+
+    def _rest(self, node: Node) -> int:
+        """What the sessions after a node cost at least, each track for itself."""
+        total = LENGTH_POINTS * max(self.furthest - max(node.day, self.start_day), 0)
+        for i, chain in enumerate(self.chains):
+            placed, last = node.placed[i], node.last[i]
+            if placed == len(chain.steps):
+                continue
+            key = (i, placed, last)
+            if key not in self._rests:
+                table = self.tables[i]
+                if placed == 0:
+                    rest = min(min(values) for values in table.value[0].values())
+                else:
+                    least = chain.least(chain.steps[placed - 1], last)
+                    values = table.value[placed - 1].get(last)
+                    rest = min(v - a for v, a in zip(values, least, strict=True) if v < INF) if values else INF
+                self._rests[key] = rest
+            total += self._rests[key]
+        return total
 
     def _root(self) -> Node:
         placed, last = [], []
@@ -100,8 +128,7 @@ class Joint:
             given = chain.steps[count - 1].given if count else None
             placed.append(count)
             last.append(given.day if given is not None else 0)
-        node = Node(self.start_day - 1, tuple(placed), tuple(last), self.links.asked_at_first(tuple(placed)))
-        return node
+        return Node(self.start_day - 1, tuple(placed), tuple(last), self.links.asked_at_first(tuple(placed)))
 
     def next_days(self, track: int, placed: int, last: int) -> list[int]:
         """The dates on which the next session of a track can lie."""
@@ -151,12 +178,18 @@ class Joint:
         asked = self.links.asked_after(node.asked, node.placed, day, tracks)
         if asked is None:
             return None
+        steps = tuple(self.chains[i].steps[node.placed[i]] for i in tracks)
+        least = self.pairs.least(day, tracks, steps)
+        low = min(least) if self.led in tracks else least[0]
+        if low >= INF:
+            return None
         key = (day, tuple(placed), tuple(last), asked)
         child = self.nodes.get(key)
         if child is None:
             child = self.nodes[key] = Node(*key)
             layers.setdefault(day, []).append(child)
-        return Way(day, tracks, points, child, [])
+        child.reached = min(child.reached, node.reached + points + low)
+        return Way(day, tracks, points, child, least)
 
     def _rate(self, node: Node) -> None:
         """Set the node's value: by the led track's last resource, the least over its ways."""
@@ -166,9 +199,7 @@ class Joint:
         best = [INF] * self.width
         ways = []
         for way in node.ways:
-            steps = tuple(self.chains[i].steps[node.placed[i]] for i in way.tracks)
-            least = self.pairs.least(way.day, way.tracks, steps)
-            rest = way.node.value
+            least, rest = way.least, way.node.value
             if self.led in way.tracks:
                 way.least = [a + b if a < INF and b < INF else INF for a, b in zip(least, rest, strict=True)]
                 low = min(way.least)

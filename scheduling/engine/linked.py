@@ -65,8 +65,12 @@ class JointSearch:
         self.change = chains[0].continuity_points
         self.steps = 0
 
-    def run(self, *, limit: int, weight: int = 16, ceiling: int = INF) -> JointAnswer:
-        """A cheapest plan below `ceiling`, or what `limit` steps have proven."""
+    def run(self, *, limit: int, weight: int = 16, ceiling: int = INF, dive: bool = False) -> JointAnswer:
+        """A cheapest plan below `ceiling`, or what `limit` steps have proven.
+
+        A dive looks for some good plan soon, on few start days.
+        """
+        self.dive = dive
         self.heap: list[tuple] = []
         self.serial, self.weight, self.ceiling = 0, weight, ceiling
         self.closed: dict[tuple, list[Label]] = {}
@@ -97,6 +101,9 @@ class JointSearch:
         if bound < self.ceiling:
             self.serial += 1
             key = bound if self.weight == 16 else cost * 16 + (bound - cost) * self.weight
+            if self.dive and entry[0] == "tables":
+                # A shared calendar is dear to make: a dive makes few, the proof those that it needs.
+                key *= 2
             heapq.heappush(self.heap, (key, -depth, self.serial, bound, entry))
 
     def _is_whole(self, node: Node) -> bool:
@@ -113,8 +120,8 @@ class JointSearch:
         if kind == "quick":
             self._push(cost + joint.bound(), cost, -1, ("tables", day, cost))
             return
-        if joint.root is None:
-            joint.build()
+        if joint.root is None or joint.ceiling < self.ceiling - cost:
+            joint.build(self.ceiling - cost if self.ceiling < INF else INF)
         if not joint.complete:
             self.leaky = True
             return
@@ -216,9 +223,9 @@ class JointSearch:
             second = self.chains[i].second_of(step, index)
             treat, given = second + step.lead, step.given is not None
             k = label.node.placed[i]
-            if k and not (given and self.chains[i].steps[k - 1].given is not None):
-                if not step.least <= treat - label.treats[i] <= step.most:
-                    return None
+            judged = k and not (given and self.chains[i].steps[k - 1].given is not None)
+            if judged and not step.least <= treat - label.treats[i] <= step.most:
+                return None
             events.append(Event(i, step.number, treat, second + step.done, given))
             treats[i], resources[i] = treat, r
             if not given:

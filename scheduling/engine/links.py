@@ -234,21 +234,19 @@ class Links:
         first, last = self.chains[tie.track].steps[0], self.chains[tie.after].steps[-1]
         if first.given is not None and last.given is not None:
             return True
+        begun = [e.treat for e in events if e.track == tie.track and e.number == 1]
+        ended = [e.done for e in events if e.track == tie.after and e.number == last.number]
         if first.given is not None:
-            treat: int | None = first.given.second + first.lead
-        else:
-            treat = next((e.treat for e in events if e.track == tie.track and e.number == 1), None)
-            if treat is None:
-                return True
+            begun = [first.given.second + first.lead]
         if last.given is not None:
-            end: int | None = last.given.second + last.done
-        else:
-            end = next((e.done for e in events if e.track == tie.after and e.number == last.number), None)
-            if end is None and placed[tie.after] == len(self.chains[tie.after].steps):
-                end = ends[tie.after]
-            if end is None:
-                return first.given is not None
-        return tie.low <= treat - end <= tie.high
+            ended = [last.given.second + last.done]
+        elif not ended and placed[tie.after] == last.number:
+            ended = [ends[tie.after]]
+        if not begun:
+            return True
+        if not ended:
+            return first.given is not None
+        return tie.low <= begun[0] - ended[0] <= tie.high
 
     def owed_after(self, owed: Owed, placed: tuple[int, ...], day: int, events: list[Event]) -> Owed | None:
         """What `at_least` links still want after a date; None where one can no longer be met."""

@@ -26,7 +26,7 @@ class Relaxation:
     """One change that, made alone, lets a course be planned (applied to a problem by `relaxed`).
 
     extend_latest_start: `days`. slip: `track`, `phase` (its name), `days`. add_seat: `kind`, `skill`, `start`, `end`
-    (instants). free_patient: `start`, `end`. open_site: `on` (local date), `begin`, `end_minute` (minutes past midnight).
+    (instants). free_patient: `start`, `end`. open_site: `on` (local date), `begin`, `end_minute` (minutes of the day).
     """
 
     type: str
@@ -117,7 +117,7 @@ class Result:
 class Violation:
     """One broken rule: whose, which session, by the number of the written rule, and where and when.
 
-    `rule` is 0 for a result that does not answer the problem's courses; `number` and `track` are None for a whole course.
+    `rule` is 0 for a result that does not answer the problem's courses; `track` and `number` may be None.
     """
 
     course: str

@@ -1,4 +1,4 @@
-"""The written rules, one function each, in their order: what a plan breaks. Shares nothing with the search but Interval.
+"""The written rules, one function each, in their order. Shares nothing with the search but Interval.
 
 `docs/planning-format.md` has the rules in words. Every function takes the view of one course and yields Violations;
 `seats_shared` alone looks at all courses at once.

@@ -118,12 +118,8 @@ class Intake:
     def place(self, course: Course) -> None:
         """Put a course down as it is best alone where that is still free, else at its best beside the others."""
         alone = self.alone.get(course.id, NOTHING)
-        if alone.cost is not None and all(self.board.is_free(seat, *span) for seat, span in alone.taken):
-            self.put(course, alone)
-        elif alone.is_impossible:
-            self.put(course, alone)
-        else:
-            self.put(course, self.draft(course))
+        free = alone.cost is not None and all(self.board.is_free(seat, *span) for seat, span in alone.taken)
+        self.put(course, alone if free or alone.is_impossible else self.draft(course))
 
     # All courses
 

@@ -19,6 +19,8 @@ from .timeline import Span
 EXACT_STEPS = 40_000
 JOINT_STEPS = 4_000
 QUICK_STEPS = 12_000
+LAST_STEPS = 1_000_000
+"""How far to look where no plan has been found or ruled out by then: in practice until the time runs out."""
 WEIGHTS = (20, 28, 48, 80)
 """How far the bounds lead, in sixteenths, when the exact search has run out of steps: until one finds a plan."""
 
@@ -98,7 +100,7 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
     # A good plan first, so that there is one whenever the time runs out; then the proof, or a better one.
     best, tops = None, ceiling
     for weight in WEIGHTS:
-        best = search.run(limit=int(QUICK_STEPS * desk.effort), weight=weight, ceiling=ceiling)
+        best = search.run(limit=int(QUICK_STEPS * desk.effort), weight=weight, ceiling=ceiling, dive=True)
         if best.cost is not None:
             tops = best.cost
             break
@@ -108,10 +110,14 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
     if exact.cost is not None:
         return exact.cost, exact.bound, _free_of(chains, exact.plan)
     if best is None or best.cost is None:
-        return None, exact.bound, []
-    if exact.bound < best.cost:
-        better = search.run(limit=int(QUICK_STEPS * desk.effort), weight=18, ceiling=best.cost)
-        best = better if better.cost is not None else best
+        if exact.bound >= min(tops, INF) or desk.out_of_time():
+            return None, exact.bound, []
+        exact = search.run(limit=int(LAST_STEPS * desk.effort), ceiling=tops)
+        return exact.cost, exact.bound, _free_of(chains, exact.plan)
+    for weight in (20, 18):
+        if exact.bound < best.cost:
+            better = search.run(limit=int(QUICK_STEPS * desk.effort), weight=weight, ceiling=best.cost)
+            best = better if better.cost is not None else best
     return best.cost, exact.bound, _free_of(chains, best.plan)
 
 

@@ -185,13 +185,18 @@ def make(seed, families=None, long=True, courses=None, load=None, zone=None, sta
     hours = [["07:30", "18:30"]] if "saint" in drawn else [["08:00", "18:00"]]
     if rng.random() < 0.2 and "saint" not in drawn:
         hours = [["08:00", "12:30"], ["13:00", "18:00"]]
-    opening = {day: hours for day in (WEEK if weekend else WEEK[:5])}
+    opening = dict.fromkeys(WEEK if weekend else WEEK[:5], hours)
     horizon = start + timedelta(days=130 if long else 45)
     closed = sorted({start + timedelta(days=rng.randrange(130)) for _ in range(rng.randrange(4))})
     protocols = {family: protocol_of(family, long) for family in dict.fromkeys(drawn)}
     kinds = {h["kind"] for p in protocols.values() for v in p["visits"].values() for h in v["holds"]}
     resources = _resources(rng, zone, start, kinds)
-    site = {"timezone": zone, "grid_minutes": grid, "opening_hours": opening, "closed_dates": [d.isoformat() for d in closed]}
+    site = {
+        "timezone": zone,
+        "grid_minutes": grid,
+        "opening_hours": opening,
+        "closed_dates": [d.isoformat() for d in closed],
+    }
     if rng.random() < 0.3:
         extra = start + timedelta(days=rng.randrange(14))
         site["extra_openings"] = [{"date": extra.isoformat(), "from": "09:00", "to": rng.choice(["12:00", "24:00"])}]

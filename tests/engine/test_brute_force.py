@@ -42,7 +42,10 @@ LINKS = [
     [link("sequence", track="b", after="a", min_hours=4, max_hours=100)],
     [link("clear", track="b", after="a", hours=26)],
     [link("apart", tracks=("a", "b"))],
-    [link("clear", track="a", after="b", hours=5), link("at_least", track="b", after="a", min_hours=20, max_hours=80, count=2)],
+    [
+        link("clear", track="a", after="b", hours=5),
+        link("at_least", track="b", after="a", min_hours=20, max_hours=80, count=2),
+    ],
 ]
 
 
@@ -199,7 +202,14 @@ def test_replanning_costs_what_the_best_of_all_plans_costs(seed):
         shift_days=rng.choice([None, 0, 1]),
     )
     out = tuple(
-        replace(r, unavailable=(Interval(_instant(problem.site.zone, START, 0), _instant(problem.site.zone, START + timedelta(days=4), 0)),))
+        replace(
+            r,
+            unavailable=(
+                Interval(
+                    _instant(problem.site.zone, START, 0), _instant(problem.site.zone, START + timedelta(days=4), 0)
+                ),
+            ),
+        )
         if r.id == "chair-1"
         else r
         for r in problem.resources

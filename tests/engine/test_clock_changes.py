@@ -55,7 +55,11 @@ def test_the_plan_waits_an_hour_where_the_week_is_an_hour_short():
 def test_a_visit_may_start_in_either_of_two_equal_times():
     one = protocol(track("visit", "bare", (phase(1, 1, 1),)))
     problem = around(AUTUMN, shape=one, hours=NIGHT, preferred_time=90)
-    found = [offer.start.astimezone(UTC).hour for offer in openings(problem, BARE, AUTUMN, AUTUMN) if offer.start.minute == 30]
+    found = [
+        offer.start.astimezone(UTC).hour
+        for offer in openings(problem, BARE, AUTUMN, AUTUMN)
+        if offer.start.minute == 30
+    ]
     assert found == [4, 5, 6, 7, 8, 9]
     for start in ("2026-11-01T01:30:00-04:00", "2026-11-01T01:30:00-05:00"):
         placed = visit(1, start)
@@ -93,7 +97,12 @@ def test_lord_howe_skips_half_an_hour_and_repeats_it():
     spring, autumn = date(2026, 10, 4), date(2027, 4, 4)
     problem = around(spring, LORD_HOWE, hours=NIGHT)
     found = [offer.start.strftime("%H:%M%z") for offer in openings(problem, BARE, spring, spring)]
-    assert [start for start in found if "01:50" <= start[:5] <= "02:35"] == ["01:50+1030", "01:55+1030", "02:30+1100", "02:35+1100"]
+    assert [start for start in found if "01:50" <= start[:5] <= "02:35"] == [
+        "01:50+1030",
+        "01:55+1030",
+        "02:30+1100",
+        "02:35+1100",
+    ]
     problem = around(autumn, LORD_HOWE, hours=NIGHT)
     found = [offer.start.strftime("%H:%M%z") for offer in openings(problem, BARE, autumn, autumn)]
     assert [start for start in found if start.startswith(("01:30", "01:55", "02:00"))] == [

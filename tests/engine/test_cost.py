@@ -50,7 +50,9 @@ def test_time_is_free_for_locked_sessions():
     assert parts(clinic(course=patient(locked=(given,))), given, TWO).time == 0
 
 
-@pytest.mark.parametrize(("per_period", "gap", "points"), [(1, 7, 0), (1, 9, 6), (2, 3, 3), (2, 4, 3), (3, 2, 3), (4, 2, 0)])
+@pytest.mark.parametrize(
+    ("per_period", "gap", "points"), [(1, 7, 0), (1, 9, 6), (2, 3, 3), (2, 4, 3), (3, 2, 3), (4, 2, 0)]
+)
 def test_spread_asks_for_even_gaps_in_phases_of_one_to_three(per_period, gap, points):
     shape = protocol(track(phases=(phase(1, 7, per_period, slip_days=30),)))
     days = [7 + i * gap for i in range(per_period)]
@@ -71,14 +73,22 @@ def on(number, start, chair):
 
 def test_continuity_counts_each_change_of_resource():
     shape = protocol(track(continuity="chair", phases=(phase(per_period=3),)))
-    placed = [on(1, "2026-12-07T09:00", "chair-1"), on(2, "2026-12-09T09:00", "chair-2"), on(3, "2026-12-11T09:00", "chair-1")]
+    placed = [
+        on(1, "2026-12-07T09:00", "chair-1"),
+        on(2, "2026-12-09T09:00", "chair-2"),
+        on(3, "2026-12-11T09:00", "chair-1"),
+    ]
     assert parts(clinic(shape), *placed).continuity == 16
 
 
 def test_continuity_skips_a_visit_without_such_a_hold():
     phases = (phase(1, 1, 1), phase(1, 1, 1, name="b", visit="bare"), phase(1, 1, 1, name="c"))
     shape = protocol(track(continuity="chair", phases=phases))
-    placed = [on(1, "2026-12-07T09:00", "chair-1"), session(2, "2026-12-08T09:00", holds=()), on(3, "2026-12-09T09:00", "chair-2")]
+    placed = [
+        on(1, "2026-12-07T09:00", "chair-1"),
+        session(2, "2026-12-08T09:00", holds=()),
+        on(3, "2026-12-09T09:00", "chair-2"),
+    ]
     assert parts(clinic(shape), *placed).continuity == 0
 
 
@@ -88,7 +98,9 @@ def test_continuity_counts_pairs_of_locked_sessions_too():
     assert parts(clinic(shape, course=patient(locked=tuple(placed))), *placed).continuity == 8
 
 
-@pytest.mark.parametrize(("was", "points"), [("2026-12-09T09:00", 0), ("2026-12-09T10:00", 1000), ("2026-12-10T09:00", 1200)])
+@pytest.mark.parametrize(
+    ("was", "points"), [("2026-12-09T09:00", 0), ("2026-12-09T10:00", 1000), ("2026-12-10T09:00", 1200)]
+)
 def test_moved_costs_more_on_another_date(was, points):
     problem = clinic(course=patient(current=(session(2, was),)))
     assert parts(problem, ONE, TWO).moved == points

@@ -131,9 +131,21 @@ BAD = [
     ((*VISIT, "treatment"), [20], "protocols.short.visits.dose.treatment: must be a pair, not [20]"),
     ((*VISIT, "holds", 0, "to"), 0, "protocols.short.visits.dose.holds[0].to: must lie after from (0), not 0"),
     ((*VISIT, "holds", 0, "from"), -5, "protocols.short.visits.dose.holds[0].from: must be at least 0, not -5"),
-    ((*VISIT, "holds", 0, "skill"), None, "protocols.short.visits.dose.holds[0].skill: must not be null: leave an optional field out"),
-    ((*VISIT, "holds", 0, "same_as"), 0, "protocols.short.visits.dose.holds[0].same_as: must be the index of an earlier hold, not 0"),
-    ((*VISIT, "holds", 1, "same_as"), 0, "protocols.short.visits.dose.holds[1].same_as: hold 0 is of another kind: 'chair'"),
+    (
+        (*VISIT, "holds", 0, "skill"),
+        None,
+        "protocols.short.visits.dose.holds[0].skill: must not be null: leave an optional field out",
+    ),
+    (
+        (*VISIT, "holds", 0, "same_as"),
+        0,
+        "protocols.short.visits.dose.holds[0].same_as: must be the index of an earlier hold, not 0",
+    ),
+    (
+        (*VISIT, "holds", 1, "same_as"),
+        0,
+        "protocols.short.visits.dose.holds[1].same_as: hold 0 is of another kind: 'chair'",
+    ),
     ((*TRACK, "visit"), "nap", "protocols.short.tracks[0].visit: names no visit of the protocol: 'nap'"),
     ((*TRACK, "first_day"), 2, "protocols.short.tracks[0].first_day: must be 0 for the first track, not 2"),
     ((*TRACK, "name"), "more", "protocols.short.tracks[1].name: appears a second time: 'more'"),
@@ -141,15 +153,35 @@ BAD = [
     ((*PHASE, "periods"), 0, "protocols.short.tracks[0].phases[0].periods: must be at least 1, not 0"),
     ((*PHASE, "periods"), 10**9, "protocols.short.tracks[0].phases[0].periods: must be at most 4000, not 1000000000"),
     ((*PHASE, "per_period"), 0, "protocols.short.tracks[0].phases: must hold 1 to 2000 sessions, not 0"),
-    ((*PHASE, "min_gap_hours"), -1, "protocols.short.tracks[0].phases[0].min_gap_hours: must be between 0 and 1000000 hours, not -1"),
-    ((*PHASE, "min_gap_hours"), "44", "protocols.short.tracks[0].phases[0].min_gap_hours: must be a number of hours, not '44'"),
-    ((*PHASE, "min_gap_hours"), float("nan"), "protocols.short.tracks[0].phases[0].min_gap_hours: must be a number of hours, not nan"),
-    ((*PHASE, "max_gap_hours"), None, "protocols.short.tracks[0].phases[0].max_gap_hours: must not be null: leave an optional field out"),
+    (
+        (*PHASE, "min_gap_hours"),
+        -1,
+        "protocols.short.tracks[0].phases[0].min_gap_hours: must be between 0 and 1000000 hours, not -1",
+    ),
+    (
+        (*PHASE, "min_gap_hours"),
+        "44",
+        "protocols.short.tracks[0].phases[0].min_gap_hours: must be a number of hours, not '44'",
+    ),
+    (
+        (*PHASE, "min_gap_hours"),
+        float("nan"),
+        "protocols.short.tracks[0].phases[0].min_gap_hours: must be a number of hours, not nan",
+    ),
+    (
+        (*PHASE, "max_gap_hours"),
+        None,
+        "protocols.short.tracks[0].phases[0].max_gap_hours: must not be null: leave an optional field out",
+    ),
     ((*PHASE, "max_in"), [2], "protocols.short.tracks[0].phases[0].max_in: must be a pair, not [2]"),
     ((*PHASE, "max_in"), [0, 7], "protocols.short.tracks[0].phases[0].max_in[0]: must be at least 1, not 0"),
     ((*PHASE, "slip"), 2, "protocols.short.tracks[0].phases[0].slip: is not a field of the format"),
     ((*PHASE, "visit"), "nap", "protocols.short.tracks[0].phases[0].visit: names no visit of the protocol: 'nap'"),
-    ((*LINKS, "type"), "near", "protocols.short.links[0].type: must be one of window, at_least, sequence, clear, apart, not 'near'"),
+    (
+        (*LINKS, "type"),
+        "near",
+        "protocols.short.links[0].type: must be one of window, at_least, sequence, clear, apart, not 'near'",
+    ),
     ((*LINKS, "max_hours"), GONE, "protocols.short.links[0].max_hours: is missing: a link of type window needs it"),
     ((*LINKS, "hours"), 3, "protocols.short.links[0].hours: does not belong to a link of type window"),
     ((*LINKS, "after"), "dose", "protocols.short.links[0].after: must be another track than track: 'dose'"),
@@ -160,18 +192,32 @@ BAD = [
     ((*COURSE, "preferred_time"), "nine", "courses[0].preferred_time: must be a time of day as HH:MM, not 'nine'"),
     ((*COURSE, "earliest_start"), GONE, "courses[0].earliest_start: is missing"),
     ((*COURSE, "shift_days"), 1.5, "courses[0].shift_days: must be a whole number, not 1.5"),
-    ((*COURSE, "unavailable"), [["2026-12-09T08:00:00-05:00"]], "courses[0].unavailable[0]: must be a pair, not ['2026-12-09T08:00:00-05:00']"),
+    (
+        (*COURSE, "unavailable"),
+        [["2026-12-09T08:00:00-05:00"]],
+        "courses[0].unavailable[0]: must be a pair, not ['2026-12-09T08:00:00-05:00']",
+    ),
     ((*COURSE, "locked", 0, "track"), "does", "courses[0].locked[0].track: names no track of 'short': 'does'"),
     ((*COURSE, "locked", 0, "number"), 5, "courses[0].locked[0].number: must be at most 4, not 5"),
     ((*COURSE, "locked", 0, "number"), 0, "courses[0].locked[0].number: must be at least 1, not 0"),
-    ((*COURSE, "locked", 0, "start"), "2026-12-07T09:00:00.500-05:00", "courses[0].locked[0].start: must be a whole second: 2026-12-07T09:00:00.500000-05:00"),
-    ((*COURSE, "locked", 0, "holds", 0, "seat"), "0", "courses[0].locked[0].holds[0].seat: must be a whole number, not '0'"),
+    (
+        (*COURSE, "locked", 0, "start"),
+        "2026-12-07T09:00:00.500-05:00",
+        "courses[0].locked[0].start: must be a whole second: 2026-12-07T09:00:00.500000-05:00",
+    ),
+    (
+        (*COURSE, "locked", 0, "holds", 0, "seat"),
+        "0",
+        "courses[0].locked[0].holds[0].seat: must be a whole number, not '0'",
+    ),
     ((*COURSE, "locked"), [SESSION, SESSION], "courses[0].locked[1]: appears a second time: ('dose', 1)"),
     ((*COURSE, "current"), [SESSION], "courses[0].current[0]: is locked too: dose 1"),
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "line"), BAD, ids=[f"{i}-{bad[2].split(':')[0]}" for i, bad in enumerate(BAD)])
+@pytest.mark.parametrize(
+    ("path", "value", "line"), BAD, ids=[f"{i}-{bad[2].split(':')[0]}" for i, bad in enumerate(BAD)]
+)
 def test_a_bad_field_is_named_with_its_fault_in_one_line(path, value, line):
     with pytest.raises(FormatError) as caught:
         read_problem(json.dumps(changed(path, value)))
@@ -222,11 +268,14 @@ def test_a_text_that_is_no_document_is_refused(text, line):
         (lambda: Link("apart", track="a"), "track"),
         (lambda: Week((((600, 500),), (), (), (), (), (), ())), "mon[0]"),
         (lambda: Site("Mars/Base", 5, Week()), "timezone"),
-        (lambda: Course("c", "p", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), 540), "earliest_start"),
+        (
+            lambda: Course("c", "p", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), 540),
+            "earliest_start",
+        ),
     ],
 )
 def test_the_dataclasses_refuse_wrong_input_when_built(build, field):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 (the field is asserted below)
+    with pytest.raises(ValueError) as caught:
         build()
     assert caught.value.field == field
 
@@ -249,5 +298,7 @@ def test_every_field_survives_a_round_trip(family):
 def test_a_result_is_read_back_and_its_faults_are_named():
     written = planned(example("tiny"))
     written["courses"][0]["status"] = "done"
-    with pytest.raises(FormatError, match=r"^courses\[0\].status: must be one of planned, infeasible, unknown, not 'done'$"):
+    with pytest.raises(
+        FormatError, match=r"^courses\[0\].status: must be one of planned, infeasible, unknown, not 'done'$"
+    ):
         read_result(written)

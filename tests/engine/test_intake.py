@@ -37,7 +37,11 @@ def test_two_courses_share_a_day_at_the_least_cost():
 def test_a_course_gives_way_where_that_lets_another_be_planned():
     """The first could have any time; the second can only come at 09:00, which the first would like best."""
     day = {"earliest_start": date(2026, 12, 7), "latest_start": date(2026, 12, 7)}
-    narrow = patient(id="c2", unavailable=(span("2026-12-07T00:00", "2026-12-07T09:00"), span("2026-12-07T10:00", "2026-12-08T00:00")), **day)
+    narrow = patient(
+        id="c2",
+        unavailable=(span("2026-12-07T00:00", "2026-12-07T09:00"), span("2026-12-07T10:00", "2026-12-08T00:00")),
+        **day,
+    )
     problem = clinic(SHORT, resources=ONE_CHAIR, course=patient(**day))
     result = plan(replace(problem, courses=(*problem.courses, narrow)), time_limit=2)
     assert [course.status for course in result.courses] == ["planned", "planned"]
@@ -49,7 +53,9 @@ def test_what_is_booked_now_is_kept_for_its_course():
     day = {"earliest_start": date(2026, 12, 7), "latest_start": date(2026, 12, 7)}
     booked = session(1, "2026-12-07T09:00", "visit", (("chair", "chair-1", 0), ("nurse", "nurse-1", 0)))
     problem = clinic(SHORT, resources=ONE_CHAIR, course=patient(**day))
-    result = plan(replace(problem, courses=(*problem.courses, patient(id="c2", current=(booked,), **day))), time_limit=2)
+    result = plan(
+        replace(problem, courses=(*problem.courses, patient(id="c2", current=(booked,), **day))), time_limit=2
+    )
     assert result.course("c2").sessions == (booked,)
     assert result.cost == 14
 

@@ -33,16 +33,28 @@ def clock(offers):
 
 
 def test_openings_are_all_free_starts_of_a_visit_in_a_span_of_dates():
-    taken = (booking("nurse-1", "2026-12-07T08:00", "2026-12-07T16:00"), booking("nurse-1", "2026-12-08T08:30", "2026-12-08T18:00"))
+    taken = (
+        booking("nurse-1", "2026-12-07T08:00", "2026-12-07T16:00"),
+        booking("nurse-1", "2026-12-08T08:30", "2026-12-08T18:00"),
+    )
     found = openings(clinic(grid=30, bookings=taken), DOSE, MONDAY, TUESDAY)
     assert clock(found) == ["07 16:00", "07 16:30", "08 08:00"]
-    assert [(hold.kind, hold.resource, hold.seat) for hold in found[0].holds] == [("chair", "chair-1", 0), ("nurse", "nurse-1", 0)]
+    assert [(hold.kind, hold.resource, hold.seat) for hold in found[0].holds] == [
+        ("chair", "chair-1", 0),
+        ("nurse", "nurse-1", 0),
+    ]
 
 
 def test_openings_leave_out_what_is_past_and_what_courses_hold():
     held = patient(locked=(session(1, "2026-12-07T11:00"),), current=(session(2, "2026-12-07T13:00"),))
     problem = clinic(grid=60, course=held, now=at("2026-12-07T09:01"))
-    assert clock(openings(problem, DOSE, MONDAY, MONDAY)) == ["07 10:00", "07 12:00", "07 14:00", "07 15:00", "07 16:00"]
+    assert clock(openings(problem, DOSE, MONDAY, MONDAY)) == [
+        "07 10:00",
+        "07 12:00",
+        "07 14:00",
+        "07 15:00",
+        "07 16:00",
+    ]
 
 
 def test_openings_of_no_dates_are_none():

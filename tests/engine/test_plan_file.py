@@ -48,7 +48,10 @@ def test_an_infeasible_problem_is_an_answer_and_no_error(tmp_path):
     [
         ("{", "document: is not JSON: Expecting property name enclosed in double quotes at line 1 column 2"),
         ('{"format": "course-planning/1"}', "courses: is missing"),
-        (TINY.read_text().replace('"chair-1", "seat": 0', '"chair\\n9", "seat": 0'), "bookings[0].resource: names no resource: 'chair\\n9'"),
+        (
+            TINY.read_text().replace('"chair-1", "seat": 0', '"chair\\n9", "seat": 0'),
+            "bookings[0].resource: names no resource: 'chair\\n9'",
+        ),
     ],
 )
 def test_a_bad_problem_gets_status_2_one_line_and_no_file(tmp_path, text, line):
@@ -72,7 +75,10 @@ def test_a_file_that_is_not_there_is_named_in_one_line(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_named_in_one_line(tmp_path):
     done = run(TINY, "--output", tmp_path / "none" / "result.json")
-    assert (done.returncode, done.stderr) == (2, f"cannot write {tmp_path}/none/result.json: No such file or directory\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"cannot write {tmp_path}/none/result.json: No such file or directory\n",
+    )
 
 
 def test_a_time_limit_that_is_none_is_refused():

@@ -30,13 +30,20 @@ def refused(problem, time_limit=20):
 
 def test_the_infeasible_example_is_refused_with_what_would_help():
     answer = refused(read_problem(example("tiny-infeasible")))
-    assert {relaxation.type for relaxation in answer.relaxations} >= {"extend_latest_start", "slip", "open_site", "add_seat"}
+    assert {relaxation.type for relaxation in answer.relaxations} >= {
+        "extend_latest_start",
+        "slip",
+        "open_site",
+        "add_seat",
+    }
     assert answer.message.startswith("The clinic is not open long enough for session 4 of dose on Sunday 20 December;")
 
 
 def test_a_full_chair_is_named_with_its_dates():
     answer = refused(clinic(SHORT, resources=CHAIR, course=patient(**DAY), bookings=FULL))
-    assert answer.message.startswith("No chair is free for session 1 of visit on Monday 7 December; start up to 3 days later")
+    assert answer.message.startswith(
+        "No chair is free for session 1 of visit on Monday 7 December; start up to 3 days later"
+    )
     assert Relaxation("extend_latest_start", days=3) in answer.relaxations
     (seat,) = (r for r in answer.relaxations if r.type == "add_seat")
     assert (seat.kind, (seat.end - seat.start).total_seconds()) == ("chair", 70 * 60)
@@ -45,9 +52,14 @@ def test_a_full_chair_is_named_with_its_dates():
 def test_a_patient_who_cannot_come_is_asked_for_one_visit():
     course = patient(availability=Week.of({"tue": [("08:00", "08:30")]}), **DAY)
     answer = refused(clinic(SHORT, resources=CHAIR, course=course))
-    assert answer.message.startswith("The patient cannot come for session 1 of visit on Monday 7 December; ask the patient")
+    assert answer.message.startswith(
+        "The patient cannot come for session 1 of visit on Monday 7 December; ask the patient"
+    )
     (free,) = answer.relaxations
-    assert (free.type, free.end - free.start) == ("free_patient", span("2026-12-07T09:00", "2026-12-07T10:00").end - free.start)
+    assert (free.type, free.end - free.start) == (
+        "free_patient",
+        span("2026-12-07T09:00", "2026-12-07T10:00").end - free.start,
+    )
 
 
 def test_a_closed_site_is_opened_no_longer_than_the_visit_needs():
@@ -64,7 +76,9 @@ def test_a_window_is_slipped_by_the_fewest_days():
 
 
 def test_what_no_single_change_helps_is_said_so():
-    visit_too_long = protocol(track("visit", "bare", (phase(1, 1, 1),)), visits={"bare": replace(_bare(), minutes=1500)})
+    visit_too_long = protocol(
+        track("visit", "bare", (phase(1, 1, 1),)), visits={"bare": replace(_bare(), minutes=1500)}
+    )
     answer = refused(clinic(visit_too_long, course=patient(**DAY)))
     assert answer.relaxations == ()
     assert "would help by itself" in answer.message
@@ -78,8 +92,12 @@ def _bare():
 
 def test_other_courses_keep_their_seats():
     first = patient(id="c0", **DAY)
-    narrow = patient(unavailable=(span("2026-12-07T00:00", "2026-12-07T09:00"), span("2026-12-07T10:00", "2026-12-08T00:00")), **DAY)
-    problem = clinic(SHORT, resources=CHAIR, course=narrow, bookings=(booking("chair-1", "2026-12-07T10:10", "2026-12-08T00:00"),))
+    narrow = patient(
+        unavailable=(span("2026-12-07T00:00", "2026-12-07T09:00"), span("2026-12-07T10:00", "2026-12-08T00:00")), **DAY
+    )
+    problem = clinic(
+        SHORT, resources=CHAIR, course=narrow, bookings=(booking("chair-1", "2026-12-07T10:10", "2026-12-08T00:00"),)
+    )
     other = replace(first, unavailable=(span("2026-12-07T00:00", "2026-12-07T08:30"),))
     problem = replace(problem, courses=(other, *problem.courses))
     result = plan(problem, time_limit=5)

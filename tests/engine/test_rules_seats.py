@@ -98,7 +98,9 @@ def test_holds_of_two_courses_do_not_share_a_seat():
     problem = replace(problem, courses=(*problem.courses, patient(id="c2")))
 
     def both(second):
-        return violations(problem, Result(tuple(CoursePlan(i, "planned", (s,), 0) for i, s in (("c1", ONE), ("c2", second))), 0))
+        return violations(
+            problem, Result(tuple(CoursePlan(i, "planned", (s,), 0) for i, s in (("c1", ONE), ("c2", second))), 0)
+        )
 
     assert [(v.rule, v.course, v.resource) for v in both(seated(start="2026-12-07T10:00"))] == [(7, "c2", "chair-1")]
     assert both(seated(start="2026-12-07T10:10")) == []
