@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from clinic.models import Patient
-from scheduling.calls import calls_to_make, mark_call_done
 from scheduling.desk.acting import find_row, go_back, need_permission, post_only
 from scheduling.desk.base import ReadOnlyAdmin, badge, staff_of
 from scheduling.desk.find_patients import find_patients
 from scheduling.desk.wording import label_of, say_short_day, say_time
+from scheduling.messages.call_list import Call, calls_to_make, describe_calls, mark_called
 from scheduling.models import Notice
 
 SHOWN_AT_MOST = 200
@@ -74,11 +74,12 @@ class NoticeAdmin(ReadOnlyAdmin):
         need_permission(request, "scheduling.view_notice")
         now = timezone.now()
         calls = calls_to_make(self.get_queryset(request), now=now, ahead=timedelta(days=1))
-        found = list(calls.select_related("patient", "course__site", "session__track")[: SHOWN_AT_MOST + 1])
+        found = list(calls.select_related("patient__home_site", "course__site", "session__track")[: SHOWN_AT_MOST + 1])
+        words = describe_calls(found[:SHOWN_AT_MOST], now=now)
         context = {
             **self.admin_site.each_context(request),
             "title": "Call list",
-            "calls": [describe_call(notice) for notice in found[:SHOWN_AT_MOST]],
+            "calls": [describe_call(notice, words[notice.pk]) for notice in found[:SHOWN_AT_MOST]],
             "has_more": len(found) > SHOWN_AT_MOST,
             "now": now,
         }
@@ -87,21 +88,21 @@ class NoticeAdmin(ReadOnlyAdmin):
     def call_done_view(self, request: HttpRequest, pk: str) -> HttpResponse:
         need_permission(request, "scheduling.change_notice")
         notice = find_row(self.get_queryset(request).select_related("patient"), pk)
-        if mark_call_done(notice, now=timezone.now(), by=staff_of(request)):
+        if mark_called(notice, now=timezone.now(), by=staff_of(request)):
             messages.success(request, f"Done: {notice.patient.full_name}.")
         else:
             messages.warning(request, "Somebody has done this already, or it is not needed any more.")
         return go_back(request, reverse("admin:desk_call_list"))
 
 
-def describe_call(notice: Notice) -> dict[str, Any]:
+def describe_call(notice: Notice, call: Call) -> dict[str, Any]:
     zone = notice.course.site.zone
     session = notice.session
     return {
         "notice": notice,
+        "words": call,
         "due": notice.due_at.astimezone(zone),
         "until": notice.useful_until.astimezone(zone) if notice.useful_until else None,
-        "visit": session.local_start if session else None,
         "label": label_of(session) if session else "The whole calendar",
         "course_url": reverse("admin:scheduling_course_change", args=[notice.course_id]),
         "print_url": reverse("admin:desk_course_print", args=[notice.course_id]),

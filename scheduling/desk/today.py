@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import Site
-from scheduling.calls import calls_to_make
 from scheduling.desk.base import staff_of
 from scheduling.desk.session_rows import describe_sessions, for_rows, today_at
+from scheduling.messages.call_list import calls_to_make
 from scheduling.models import Course, CourseDecision, CourseStatus, Notice, Session, SessionStatus
 
 DECISIONS_SHOWN = 12

@@ -44,7 +44,7 @@ def mark_called(notice: Notice, *, now: datetime, by: User) -> bool:
     """The patient was told, or has the printed calendar. Marked twice is marked once; False says it was done before."""
     with transaction.atomic():
         waiting = Notice.objects.filter(pk=notice.pk, channel__in=BY_STAFF, status=NoticeStatus.DUE)
-        outcome = f"done by {by}"[:200]
+        outcome = f"Done by {by}"[:200]
         if not waiting.update(status=NoticeStatus.DONE, sent_at=now, outcome=outcome):
             return False
         if notice.kind in LISTS:

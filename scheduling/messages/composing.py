@@ -167,7 +167,7 @@ def compose_reminder(notice: Notice, now: datetime) -> Composed:
         return ByPhone()
     lines = preparation_texts(session, session.visit_type.instructions.all())
     title = event_title(session, session.site)
-    subject = _("Reminder: %(title)s, %(when)s") % {"title": title, "when": short_text(session)}
+    subject = _("Reminder: %(title)s, %(when)s") % {"title": title, "when": short_text(session.local_start)}
     stay = stay_text(session) if session.visit_type.sedating else ""
     letter = write_list_letter(
         [session], session.patient, session.site, recipient,

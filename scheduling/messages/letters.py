@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -15,7 +16,7 @@ from clinic.models import Patient, Site
 from protocols.models.visit import Place
 from scheduling.messages.ics import EventText, Method, write_event
 from scheduling.messages.sender import one_line, sender_address
-from scheduling.messages.told import Told
+from scheduling.messages.told import Told, stated_start
 from scheduling.messages.wording import Appointment, describe, event_title, place_text, short_text, time_text
 from scheduling.models import Session
 
@@ -51,49 +52,42 @@ def write_calendar_letter(
     sequence: int | None = None,
     is_update: bool = False,
 ) -> Letter:
-    site, patient = session.site, session.patient
+    site, patient, cancelled = session.site, session.patient, method == "CANCEL"
     sequence = session.sequence if sequence is None else sequence
+    start = stated_start(session, cancelled=cancelled)
+    local = start.astimezone(ZoneInfo(session.timezone))
     title = event_title(session, site)
-    facts = f"{method} {session.uid} {sequence} {session.start.isoformat()}"
     event = write_event(
         method=method,
         uid=str(session.uid),
         sequence=sequence,
-        start=session.start,
-        end=session.end,
-        text=EventText(title=title, place=place_text(session, site), description=event_description(session)),
+        start=start,
+        end=start + (session.end - session.start),
+        text=EventText(title, place_text(session, site), event_description(local, site)),
         organizer=(sender_address(site), site.public_name),
         attendee=recipient,
         changed_at=session.changed_at,
         now=now,
     )
-    prefix = _("Cancelled: ") if method == "CANCEL" else _("New time: ") if is_update else ""
-    item = describe(session, patient=patient, site=site)
-    if method == "CANCEL":
-        item = replace(item, is_cancelled=True)
-    cancelled = method == "CANCEL"
-    return replace(
-        render_letter(
-            [item],
-            patient=patient,
-            site=site,
-            recipient=recipient,
-            template="cancel" if cancelled else "invite",
-            subject=f"{prefix}{title}, {short_text(session)}",
-            facts=facts,
-            has_clinic=not cancelled and session.visit_type.place == Place.CLINIC,
-            is_update=is_update,
-        ),
-        told=(Told(session.pk, session.start, cancelled, recipient, sequence),),
-        event=event,
-        method=method,
+    prefix = _("Cancelled: ") if cancelled else _("New time: ") if is_update else ""
+    letter = render_letter(
+        [describe(session, patient=patient, site=site, is_cancelled=cancelled)],
+        patient=patient,
+        site=site,
+        recipient=recipient,
+        template="cancel" if cancelled else "invite",
+        subject=f"{prefix}{title}, {short_text(local)}",
+        facts=f"{method} {session.uid} {sequence} {start.isoformat()}",
+        has_clinic=not cancelled and session.visit_type.place == Place.CLINIC,
+        is_update=is_update,
     )
+    told = (Told(session.pk, start, cancelled, recipient, sequence),)
+    return replace(letter, told=told, event=event, method=method)
 
 
-def event_description(session: Session) -> str:
+def event_description(local: datetime, site: Site) -> str:
     """The zone in words, as the event itself carries UTC."""
-    site = session.site
-    return "\n".join([time_text(session.local_start), one_line(site.public_name), site.phone]).strip()
+    return "\n".join([time_text(local), one_line(site.public_name), one_line(site.phone)]).strip()
 
 
 def write_list_letter(
@@ -110,7 +104,11 @@ def write_list_letter(
     items = [
         describe(session, patient=patient, site=site, notes=(notes or {}).get(session.pk, ())) for session in sessions
     ]
-    facts = "|".join(f"{session.uid} {session.start.isoformat()} {session.is_live}" for session in sessions)
+    told = tuple(
+        Told(session.pk, stated_start(session, cancelled=not session.is_live), not session.is_live)
+        for session in sessions
+    )
+    facts = "|".join(f"{fact.session_id} {fact.start.isoformat()} {fact.cancelled}" for fact in told)
     letter = render_letter(
         items,
         patient=patient,
@@ -122,7 +120,7 @@ def write_list_letter(
         has_clinic=any(session.is_live and session.visit_type.place == Place.CLINIC for session in sessions),
         **context,
     )
-    return replace(letter, told=tuple(Told(session.pk, session.start, not session.is_live) for session in sessions))
+    return replace(letter, told=told)
 
 
 def render_letter(

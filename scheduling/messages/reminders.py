@@ -87,7 +87,7 @@ def find_beginnings(sessions: Iterable[Session], *, zone: ZoneInfo) -> set[int]:
     """The first session of each track, and those after a long break."""
     tracks: dict[int, list[Session]] = defaultdict(list)
     for session in sessions:
-        if session.is_live:
+        if session.is_live and session.visit_type.is_announced:
             tracks[session.track_id].append(session)
     found: set[int] = set()
     for track in tracks.values():
@@ -109,9 +109,15 @@ def find_frequent(sessions: Iterable[Session], phases: Iterable[Phase]) -> set[i
     found = set()
     for session in sessions:
         here = phase_of(session.number, by_track[session.track_id])
-        if here is not None and here.per_period * 7 >= FREQUENT * here.period_days:
+        if here is not None and is_frequent(here):
             found.add(session.pk)
     return found
+
+
+def is_frequent(phase: Phase) -> bool:
+    """Three and more a week, and not one visit that happens to have a period of a day."""
+    is_series = phase.open_ended or phase.periods * phase.per_period >= FREQUENT
+    return is_series and phase.per_period * 7 >= FREQUENT * phase.period_days
 
 
 def phase_of(number: int, phases: Sequence[Phase]) -> Phase | None:

@@ -47,6 +47,12 @@ def is_expected_in_vain(session: Session, *, now: datetime) -> bool:
     return told is not None and session.is_live and session.start <= now < told.told_start
 
 
+def stated_start(session: Session, *, cancelled: bool) -> datetime:
+    """A cancellation names the time the patient knows, not one the session had for a moment before."""
+    told = announcement_of(session)
+    return told.told_start if cancelled and told is not None else session.start
+
+
 def is_on_horizon(session: Session, *, site: Site, now: datetime) -> bool:
     """Whether its invite is due by now. The horizon is elapsed days before the visit."""
     return session.start - timedelta(days=site.invite_days) <= now

@@ -16,7 +16,7 @@ from protocols.models import Instruction
 from protocols.models.visit import InstructionKind, Place
 from scheduling.messages.discretion import names_treatment
 from scheduling.messages.sender import one_line
-from scheduling.messages.told import announcement_of
+from scheduling.messages.told import announcement_of, stated_start
 from scheduling.models import Session
 
 
@@ -34,18 +34,22 @@ class Appointment:
     notes: tuple[str, ...] = ()
 
 
-def describe(session: Session, *, patient: Patient, site: Site, notes: Sequence[str] = ()) -> Appointment:
+def describe(
+    session: Session, *, patient: Patient, site: Site, notes: Sequence[str] = (), is_cancelled: bool | None = None
+) -> Appointment:
+    is_cancelled = not session.is_live if is_cancelled is None else is_cancelled
     told = announcement_of(session)
-    moved = told is not None and session.is_live and told.told_start != session.start
-    zone = ZoneInfo(session.timezone)
+    moved = told is not None and not is_cancelled and told.told_start != session.start
+    start = stated_start(session, cancelled=is_cancelled)
+    local = start.astimezone(ZoneInfo(session.timezone))
     return Appointment(
-        day=day_text(session.local_start),
-        time=time_text(session.local_start),
+        day=day_text(local),
+        time=time_text(local),
         place=place_text(session, site),
         until=time_text(session.local_end),
-        own_time=own_time_text(session, patient),
-        was=moment_text(told.told_start.astimezone(zone)) if told is not None and moved else "",
-        is_cancelled=not session.is_live,
+        own_time=own_time_text(local, patient),
+        was=moment_text(told.told_start.astimezone(local.tzinfo)) if told is not None and moved else "",
+        is_cancelled=is_cancelled,
         notes=tuple(notes),
     )
 
@@ -73,13 +77,14 @@ def moment_text(local: datetime) -> str:
     return _("%(day)s, %(time)s") % {"day": day_text(local), "time": time_text(local)}
 
 
-def short_text(session: Session) -> str:
+def short_text(local: datetime) -> str:
     """For a subject, which is read on a phone."""
-    return f"{format_date(session.local_start, 'D, M j')}, {time_text(session.local_start)}"
+    return f"{format_date(local, 'D, M j')}, {time_text(local)}"
 
 
-def own_time_text(session: Session, patient: Patient) -> str:
-    here, there = session.local_start, session.start.astimezone(patient.zone)
+def own_time_text(here: datetime, patient: Patient) -> str:
+    """What the patient's own clock shows, where it differs from the site's."""
+    there = here.astimezone(patient.zone)
     if here.utcoffset() == there.utcoffset():
         return ""
     return time_text(there) if here.date() == there.date() else moment_text(there)

@@ -42,7 +42,7 @@ LISTS = {
     "admin:scheduling_course_changelist": 7,
     "admin:scheduling_session_changelist": 6,
     "admin:scheduling_notice_changelist": 6,
-    "admin:desk_call_list": 4,
+    "admin:desk_call_list": 6,
     "admin:clinic_patient_changelist": 6,
 }
 

@@ -65,7 +65,7 @@ def test_change_is_one_call_until_it_is_made(phoned: Patient, clerk: User, now: 
     assert call_list.mark_called(call, now=later, by=clerk) is True
     assert call_list.mark_called(call, now=later, by=clerk) is False
     call.refresh_from_db()
-    assert (call.status, call.sent_at, call.outcome) == (NoticeStatus.DONE, later, "done by Cleo Clerk")
+    assert (call.status, call.sent_at, call.outcome) == (NoticeStatus.DONE, later, "Done by Cleo Clerk")
     assert call_list.describe_calls([call], now=later)[call.pk].appointments == ()
 
 

@@ -175,6 +175,20 @@ def test_newly_booked_far_session_is_told_by_list(patient: Patient, now: datetim
     assert mail.outbox[0].body.split("\n\n")[2] == "Wednesday, December 30, 2026, 9:00 AM EST"
 
 
+def test_cancellation_names_the_time_the_patient_knows(patient: Patient, now: datetime) -> None:
+    course = cast.book(patient, [nine(4), nine(30)], now=now)
+    deliver(now + SOON)
+    later = now + timedelta(hours=1)
+    for number in (1, 2):
+        cast.move(session(course, number), nine(6 + 30 * number), now=later)
+        cast.cancel(session(course, number), now=later)
+    assert deliver(later + SOON) == [
+        "CANCEL 2 11-27T14 Cancelled: Appointment at Riverside riverside, Fri, Nov 27, 9:00 AM EST",
+        "Changed appointments at Riverside riverside",
+    ]
+    assert mail.outbox[1].body.split("\n\n")[2] == "Cancelled: Wednesday, December 23, 2026, 9:00 AM EST"
+
+
 def test_external_visit_is_never_announced(patient: Patient, now: datetime) -> None:
     version = cast.make_version(publish=False)
     VisitType.objects.filter(version=version).update(place="external")
@@ -303,13 +317,11 @@ def test_changed_address_withdraws_here_and_invites_there(patient: Patient, now:
 def test_moved_session_of_a_changed_address_leaves_the_old_calendar(patient: Patient, now: datetime) -> None:
     course = cast.book(patient, [nine(4)], now=now)
     deliver(now + SOON)
-    old = patient.email
     Patient.objects.update(email="new@mail.example")
     cast.move(session(course), nine(5), now=now + timedelta(hours=1))
     sent = deliver(now + timedelta(hours=1) + SOON) + deliver(now + timedelta(hours=1) + 2 * SOON)
-    assert [line.split()[:3] for line in sent] == [["CANCEL", "2", "11-28T14"], ["REQUEST", "2", "11-28T14"]]
+    assert [line.split()[:3] for line in sent] == [["CANCEL", "2", "11-27T14"], ["REQUEST", "2", "11-28T14"]]
     assert session(course).announcement.invited_to == "new@mail.example"
-    assert old != "new@mail.example"
 
 
 def test_patient_who_gets_an_address_is_invited_and_no_longer_phoned(patient: Patient, now: datetime) -> None:

@@ -77,9 +77,6 @@ def test_no_message_of_any_library_protocol_names_drug_device_diagnosis_or_count
         course = book_every_visit_type(version, patient, now=now)
         for message in collect_messages(course, now=now):
             kinds |= {kind for kind, _ in read_parts(message)}
-            found += [
-                (version.protocol.code, str(message.subject), words) for words in clinical_parts(message) if words
-            ]
             for words in [*clinical_parts(message), *open_hints(message)]:
                 found += [(version.protocol.code, str(message.subject), word) for word in words]
         assert not Notice.objects.filter(course=course, status=NoticeStatus.FAILED).exists()
@@ -114,7 +111,7 @@ def test_printed_calendar_and_call_list_name_nothing_either(site: Site, now: dat
         course = book_every_visit_type(version, patient, now=now)
         assert clinical_words(strip_tags(course_calendar_html(course, now=now))) == []
         said = call_list.describe_calls(list(Notice.objects.filter(course=course)), now=now)
-        assert len(said) > 2 and clinical_words(str(said)) == []
+        assert said and clinical_words(str(said)) == []
 
 
 def test_instruction_that_names_a_treatment_is_left_out(patient: Patient, now: datetime) -> None:

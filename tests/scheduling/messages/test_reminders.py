@@ -133,6 +133,12 @@ def test_frequency_is_that_of_the_phase(patient: Patient) -> None:
     ]
 
 
+def test_single_visit_with_a_period_of_a_day_is_not_daily(patient: Patient) -> None:
+    once = ({"periods": 1, "period_days": 1, "per_period": 1, "min_gap_hours": 0},)
+    course = cast.book(patient, [local(MONDAY)], now=local(date(2026, 11, 10)), version=cast.make_version(phases=once))
+    assert reminders(course) == [("reminder", 1, "Fri 11-27 10:00"), ("reminder", 1, "Sun 11-29 10:00")]
+
+
 def test_cancelled_visit_makes_the_next_one_a_beginning(patient: Patient) -> None:
     version = cast.make_version(phases=cast.DAILY)
     course = cast.book(patient, daily(MONDAY, (0, 1, 2, 3, 4)), now=local(date(2026, 11, 10)), version=version)
