@@ -28,7 +28,8 @@ def clean_page(chromium: Browser, *, width: int = 1400, height: int = 900) -> It
     page.on("response", lambda r: complaints.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     yield page
     context.close()
-    assert complaints == []
+    if complaints:
+        raise AssertionError("\n".join(complaints))
 
 
 def log_in(page: Page, base: str, username: str) -> None:
@@ -40,10 +41,10 @@ def log_in(page: Page, base: str, username: str) -> None:
 
 
 def tab_to(page: Page, text: str, *, at_most: int = 60) -> None:
-    """Press Tab until the focus is on the control whose name or text begins so."""
+    """Press Tab until the focus is on the control whose first line of name or text is so."""
     focused = "(document.activeElement.labels?.[0]?.innerText || document.activeElement.innerText || '').trim()"
     for _ in range(at_most):
         page.keyboard.press("Tab")
-        if str(page.evaluate(focused)).startswith(text):
+        if str(page.evaluate(focused)).split("\n")[0] == text:
             return
     raise AssertionError(f"The keyboard does not reach {text!r}.")
