@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.db.models import prefetch_related_objects
+from django.contrib.postgres.fields import DateTimeRangeField
+from django.db.models import Aggregate, Func, prefetch_related_objects
 
 from clinic.models import (
     Closure,
@@ -27,6 +28,7 @@ from scheduling import engine
 from scheduling.engine import Interval
 from scheduling.models import Course, CourseDecision, Hold, Session, SessionStatus
 from scheduling.models.course import DecisionOutcome
+from scheduling.models.no_overlap import period
 from scheduling.shapes import VERSION_LOOKUPS, fitting_periods, last_day, shape_version
 
 ONE_DAY = timedelta(days=1)
@@ -170,21 +172,31 @@ def _read_resources(
 def _read_bookings(
     resources: Sequence[engine.Resource], courses: Sequence[Course], now: datetime, until: datetime
 ) -> tuple[engine.Booking, ...]:
-    """Time on seats that others hold, without breaks between visits that touch; a vanished seat cannot be taken."""
+    """Time on seats that others hold; a vanished seat cannot be taken.
+
+    PostgreSQL joins visits that touch, so that a full calendar is a few spans a day and seat, not thousands of rows.
+    """
     seats = {int(resource.id): resource.seats for resource in resources}
     holds = (
         Hold.objects.filter(resource__in=seats, end__gt=now, start__lt=until)
         .exclude(session__course__in=[course.pk for course in courses if course.pk])
-        .order_by("resource", "seat", "start")
-        .values_list("resource_id", "seat", "start", "end")
+        .order_by()
+        .values_list("resource_id", "seat")
+        .annotate(span=Func(RangeAgg(period()[0]), function="unnest", output_field=DateTimeRangeField()))
     )
-    spans: list[tuple[int, int, datetime, datetime]] = []
-    for resource, seat, start, end in holds:
-        if spans and spans[-1][0] == resource and spans[-1][1] == seat and spans[-1][3] == start:
-            spans[-1] = (resource, seat, spans[-1][2], end)
-        elif seat < seats[resource]:
-            spans.append((resource, seat, start, end))
-    return tuple(engine.Booking(str(resource), seat, start, end) for resource, seat, start, end in spans)
+    found = sorted((resource, seat, span.lower, span.upper) for resource, seat, span in holds)
+    return tuple(
+        engine.Booking(str(resource), seat, start, end)
+        for resource, seat, start, end in found
+        if seat < seats[resource]
+    )
+
+
+class RangeAgg(Aggregate):
+    """The union of ranges, as PostgreSQL's multirange."""
+
+    function = "range_agg"
+    output_field = DateTimeRangeField()
 
 
 # The shape of each course
