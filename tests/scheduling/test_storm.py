@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
+from time import sleep
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from clinic.models import Resource, Site
 from scheduling.booking import book_course, plan_and_book
@@ -144,3 +145,42 @@ def test_twenty_sessions_are_moved_to_one_time_and_one_wins(site: Site) -> None:
     assert Session.objects.filter(start=goal).count() == Hold.objects.filter(start=goal).count() == 1
     assert Session.objects.filter(start=at(site, 2, 9), sequence=0).count() == 19
     assert Hold.objects.filter(start=at(site, 2, 9)).count() == 19
+
+
+def test_a_writer_who_takes_no_lock_is_caught_by_the_constraint(site: Site) -> None:
+    """Past every check: its row is not yet committed when the booking reads, and is when the booking writes."""
+    chair = factories.make_resource(site=site, kind="chair", name="Chair 1")
+    version = factories.make_protocol(phases=ONE_VISIT)
+    ours, theirs = (make_course(patient=factories.make_patient(site=site), version=version) for _ in range(2))
+    start = at(site, 2, 9)
+    written, waiting = Event(), Event()
+
+    def write_raw() -> None:
+        with transaction.atomic():
+            put_session(theirs, number=1, start=start, seats=(chair,))
+            written.set()
+            wait_for_a_blocked_backend()
+            waiting.set()
+
+    def book() -> Course:
+        written.wait(timeout=30)
+        return booker(ours, chair, start)()
+
+    answers = at_once([write_raw, book])
+    assert waiting.is_set()
+    assert isinstance(answers[1], BookingRefused)
+    assert [(r.message, r.session, r.resource) for r in answers[1].refusals] == [
+        ("Chair 1 is taken on November 25 at 09:00.", "main 1", "Chair 1")
+    ]
+    ours.refresh_from_db()
+    assert (ours.status, Session.objects.get().course) == (CourseStatus.PLANNING, theirs)
+
+
+def wait_for_a_blocked_backend() -> None:
+    for _ in range(300):
+        with connection.cursor() as cursor:
+            cursor.execute("select count(*) from pg_locks where not granted")
+            if cursor.fetchone()[0]:
+                return
+        sleep(0.1)
+    raise AssertionError("the booking never came to wait for the row")
