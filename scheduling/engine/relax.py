@@ -133,7 +133,7 @@ class Clinic:
 
     def try_problem(self, problem: Problem) -> Draft:
         """A plan of the course in a changed problem."""
-        desk = Desk(problem, self._board(problem), Hours(problem), self.out_of_time, 0.2)
+        desk = Desk(problem, self._board(problem), Hours(problem), self.out_of_time, 0.2, False)
         return draft_course(desk, problem.courses[0], INF)
 
     def works(self, *relaxations: Relaxation) -> Draft | None:
@@ -157,7 +157,7 @@ class Clinic:
         latest = self.course.latest_start
         far = Relaxation("extend_latest_start", days=LONGEST_WAIT)
         board = self._board(relaxed(self.problem, self.course.id, far))
-        desk = Desk(self.problem, board, self.hours, self.out_of_time, 0.2)
+        desk = Desk(self.problem, board, self.hours, self.out_of_time, 0.2, False)
         for days in range(1, LONGEST_WAIT + 1):
             day = latest + timedelta(days=days)
             if day > self.problem.horizon_end or self.out_of_time():

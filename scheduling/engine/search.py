@@ -70,11 +70,17 @@ class Intake:
     def __post_init__(self) -> None:
         first, last, tail = reach_of(self.problem)
         self.line = Timeline(self.problem, first, last, tail)
-        self.board = Board(self.problem, self.line)
+        one = len(self.problem.courses) == 1
+        self.desk, self.bare = (
+            Desk(self.problem, Board(self.problem, self.line), Hours(self.problem), self.out_of_time, *care)
+            for care in ((1.0, True), (0.25, False))
+        )
+        self.board = self.desk.board
         for course in self.problem.courses:
             self.board.take(self._seat_time(course, course.locked))
-        effort = 1.0 if len(self.problem.courses) == 1 else 0.25
-        self.desk = Desk(self.problem, self.board, Hours(self.problem), self.out_of_time, effort)
+            self.bare.board.take(self._seat_time(course, course.locked))
+        if not one:
+            self.desk.effort, self.desk.patient = 0.25, False
         self.drafts: dict[str, Draft] = {}
         self.alone: dict[str, Draft] = {}
         self.changes = 0
@@ -127,25 +133,40 @@ class Intake:
         """Place the courses, those with sessions booked now first, then those with the least room to move."""
         courses = list(self.problem.courses)
         booked = self._hold_current(courses)
+        orders = self._orders(courses)
+        for course in orders[0]:
+            self.board.give(booked.pop(course.id))
+            self.put(course, self.draft(course))
         for course in courses:
-            self.board.give(booked[course.id])
-            self.alone[course.id] = self.draft(course)
-            self.board.take(booked[course.id])
-        best: tuple[int, dict[str, Draft]] | None = None
-        for order in self._orders(courses):
-            for course in order:
-                self.board.give(booked.pop(course.id, ()))
-                self.place(course)
-            total = sum(self.worth(draft) for draft in self.drafts.values())
-            if best is None or total < best[0]:
-                best = (total, dict(self.drafts))
-            if total <= self.bound() or len(courses) == 1 or self.out_of_time():
+            self.alone[course.id] = self._alone(course)
+        best = (self.total(), dict(self.drafts))
+        for order in orders[1:]:
+            if self.total() <= self.bound() or self.out_of_time():
                 break
             self.clear()
-        if best is not None and self.drafts != best[1]:
+            for course in order:
+                self.place(course)
+            if self.total() < best[0]:
+                best = (self.total(), dict(self.drafts))
+        if self.drafts != best[1]:
             self.clear()
             for course in courses:
                 self.put(course, best[1][course.id])
+
+    def _alone(self, course: Course) -> Draft:
+        """What a course would have without the others; its own draft where that is as cheap."""
+        draft = self.drafts[course.id]
+        if len(self.problem.courses) == 1:
+            return draft
+        if self.out_of_time():
+            return NOTHING
+        found = draft_course(self.bare, course, INF if draft.cost is None else draft.cost)
+        if found.cost is None and draft.cost is not None:
+            return replace(draft, bound=min(found.bound, draft.cost))
+        return found
+
+    def total(self) -> int:
+        return sum(self.worth(draft) for draft in self.drafts.values())
 
     def clear(self) -> None:
         for course in self.problem.courses:
@@ -160,9 +181,9 @@ class Intake:
             return -len(self.problem.protocol_of(course).tracks)
 
         first = sorted(courses, key=lambda c: (not c.current, linked(c), size(c)))
-        second = sorted(courses, key=lambda c: (not c.current, -self.worth(self.alone[c.id])))
+        second = sorted(courses, key=lambda c: (not c.current, size(c)))
         third = sorted(courses, key=lambda c: (not c.current, -size(c)))
-        return [first, second, third] if len(courses) <= 12 else [first]
+        return [first, second, third] if 1 < len(courses) <= 12 else [first]
 
     def _hold_current(self, courses: list[Course]) -> dict[str, list[tuple[Seat, Span]]]:
         """Keep what is booked now for its own course until that course is placed."""
@@ -250,6 +271,7 @@ class Intake:
 
     def finish(self) -> None:
         """Look once more, without haste, for plans of the courses that have none."""
+        self.desk.patient = True
         for course in self.problem.courses:
             draft = self.drafts[course.id]
             if draft.cost is None and not self.alone[course.id].is_impossible:

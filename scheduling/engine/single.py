@@ -56,6 +56,8 @@ class Desk:
     hours: Hours
     out_of_time: Callable[[], bool]
     effort: float = 1.0
+    patient: bool = True
+    """Whether to go on as long as there is time where no plan has been found or ruled out."""
 
 
 def draft_course(desk: Desk, course: Course, ceiling: int = INF) -> Draft:
@@ -110,9 +112,9 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
     if exact.cost is not None:
         return exact.cost, exact.bound, _free_of(chains, exact.plan)
     if best is None or best.cost is None:
-        if exact.bound >= min(tops, INF) or desk.out_of_time():
+        if exact.bound >= min(tops, INF) or not desk.patient or desk.out_of_time():
             return None, exact.bound, []
-        exact = search.run(limit=int(LAST_STEPS * desk.effort), ceiling=tops)
+        exact = search.run(limit=LAST_STEPS, ceiling=tops)
         return exact.cost, exact.bound, _free_of(chains, exact.plan)
     for weight in (20, 18):
         if exact.bound < best.cost:
