@@ -20,7 +20,7 @@ from scheduling.desk.find_patients import find_patients
 from scheduling.desk.new_course import show_new_course
 from scheduling.desk.printed_calendar import show_printed_calendar
 from scheduling.desk.wording import count_of, say_short_day
-from scheduling.models import Course, Session, SessionStatus
+from scheduling.models import Course, CourseDecision, GateRecord, Session, SessionStatus
 from scheduling.models.session import GONE
 
 
@@ -31,6 +31,7 @@ class CourseAdmin(SiteScopedAdmin):
     list_select_related = ("patient", "site", "version__protocol")
     search_fields = ("patient__family_name",)
     search_help_text = "Name, phone number or birth date of the patient"
+    history_links = ((Session, "course"), (CourseDecision, "course"), (GateRecord, "course"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("patient__home_site", "site", "version__protocol")
