@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core import mail
 
-from clinic.models import Channel, Patient
+from clinic.models import Channel, Patient, Site
 from protocols.models import Instruction, VisitType
 from scheduling.models import Announcement, Course, Notice, NoticeKind, NoticeStatus, Session, SessionStatus
 from tests.scheduling.messages import cast
@@ -50,6 +50,14 @@ def test_summary_lists_every_appointment_with_its_zone_and_the_place(patient: Pa
         "Riverside riverside\n1 Main Street, Springfield\n+1 555 0100\n"
     )
     assert [kind for kind, _ in read_parts(summary)] == ["text/plain", "text/html"]
+
+
+def test_site_without_address_and_phone_leaves_no_empty_label(patient: Patient, now: datetime) -> None:
+    Site.objects.update(address="", phone="")
+    cast.book(patient, [nine(22)], now=now)
+    deliver(now + SOON)
+    assert "Place" not in mail.outbox[0].body and "call us" not in mail.outbox[0].body
+    assert mail.outbox[0].body.endswith("we will tell you.\n\nRiverside riverside\n")
 
 
 def test_invite_follows_when_its_day_comes(patient: Patient, now: datetime) -> None:

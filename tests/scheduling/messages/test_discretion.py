@@ -12,7 +12,7 @@ from django.utils.html import strip_tags
 
 from clinic.models import Patient, Site
 from protocols.library import load_library
-from protocols.models import Protocol, ProtocolVersion, VisitType
+from protocols.models import ProtocolVersion, VisitType
 from scheduling.messages import call_list, outbox
 from scheduling.messages.calendar_file import course_calendar_html
 from scheduling.messages.discretion import clinical_words
@@ -104,14 +104,12 @@ def open_hints(message: mail.EmailMessage) -> Iterator[list[str]]:
 
 
 def test_printed_calendar_and_call_list_name_nothing_either(site: Site, now: datetime) -> None:
-    load_library(now=now)
-    for code in ("spravato-trd", "ketamine-tms-window", "vns-implant"):
-        version = Protocol.objects.get(code=code).versions.get()
-        patient = factories.make_patient(site=site, channel="print")
-        course = book_every_visit_type(version, patient, now=now)
-        assert clinical_words(strip_tags(course_calendar_html(course, now=now))) == []
-        said = call_list.describe_calls(list(Notice.objects.filter(course=course)), now=now)
-        assert said and clinical_words(str(said)) == []
+    version = cast.make_version(code="ketamine-tms-window", sedating=True, publish=False)
+    VisitType.objects.filter(version=version).update(code="infusion", name="Ketamine infusion")
+    course = cast.book(factories.make_patient(site=site, channel="print"), [START], now=now, version=version)
+    assert clinical_words(strip_tags(course_calendar_html(course, now=now))) == []
+    said = call_list.describe_calls(list(Notice.objects.filter(course=course)), now=now)
+    assert len(said) == 3 and clinical_words(str(said)) == []
 
 
 def test_instruction_that_names_a_treatment_is_left_out(patient: Patient, now: datetime) -> None:
