@@ -10,7 +10,7 @@ from protocols.models.shape import MissedPolicy
 from protocols.models.visit import Place
 from scheduling.locking import booking_transaction, lock_course, lock_session, retried
 from scheduling.messages import outbox
-from scheduling.models import Course, MissedReason, Session, SessionStatus
+from scheduling.models import Course, CourseStatus, MissedReason, Session, SessionStatus
 from scheduling.replanning import Replan, replan_missed, take_back_replan
 from scheduling.seating import refuse_session
 from scheduling.settling import settle_course
@@ -69,10 +69,12 @@ def mark_missed(
         replan = replan_missed(course, session, now=now, by=by)
         settle_course(course, now=now)
         outbox.sessions_changed(course, [session, *replan.sessions], now=now)
-    return MissedOutcome(session, replan.sessions, _sentence(replan))
+    return MissedOutcome(session, replan.sessions, _sentence(course, replan))
 
 
-def _sentence(replan: Replan) -> str:
+def _sentence(course: Course, replan: Replan) -> str:
+    if course.status == CourseStatus.STOPPED:
+        return "The course was stopped, so nothing is planned in its place."
     if not replan.sessions:
         text = "No legal time was found to plan it again, so the course is one visit shorter for now."
     else:

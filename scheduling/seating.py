@@ -12,13 +12,16 @@ import psycopg.errors
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from clinic.models import Resource, Site, User
+from clinic.models import Resource, ResourceKind, Site, User
 from protocols.models import Track, VisitType
 from scheduling import engine
 from scheduling.models import Course, Driver, Hold, Session
 from scheduling.refusals import BookingRefused, Refusal, refuse
 
 NOT_FREE = "The patient is not free at that time."
+Seat = tuple[int, int]
+"""A resource's key, and which of its seats."""
+NO_SEAT: Seat = (0, 0)
 
 
 def insert_sessions(
@@ -158,38 +161,43 @@ def free_seats(
         .select_related("kind")
         .order_by("pk")
     )
-    latest = session.start + timedelta(minutes=max((need.end for need in needs), default=0))
-    there = Hold.objects.filter(resource__in=resources, start__lt=latest, end__gt=session.start)
-    busy = [(hold.resource_id, hold.seat, hold.start, hold.end) for hold in there.exclude(session=session.pk or 0)]
-    liked = [(hold.resource_id, hold.seat) for hold in prefer]
-    placed: list[engine.PlacedHold] = []
+    busy = _busy_seats(session, resources, needs)
+    liked = {(hold.resource_id, hold.seat) for hold in prefer}
+    placed: list[Seat] = []
     refusals = []
     for need in needs:
         start, end = (session.start + timedelta(minutes=minute) for minute in (need.begin, need.end))
-        seats = [
-            (resource.pk, seat)
-            for resource in resources
-            if resource.kind_id == need.kind and (not need.skill or need.skill in resource.skills)
-            for seat in range(resource.seats)
-        ]
-        if need.same_as is not None and need.same_as < len(placed):
-            twin = placed[need.same_as]
-            seats = [(int(twin.resource), twin.seat)]
-        seats.sort(key=lambda seat: seat not in liked)
-        free = [s for s in seats if not any(b[:2] == s and b[2] < end and start < b[3] for b in busy)]
+        seats = sorted(_seats_for(need, resources, placed), key=lambda seat: seat not in liked)
+        free = [seat for seat in seats if not any(b[0] == seat and b[1] < end and start < b[2] for b in busy)]
         if not free:
             refusals.append(_kind_refusal(session, need, start))
-            free = [(0, 0)]
-        busy.append((*free[0], start, end))
-        placed.append(engine.PlacedHold(need.kind, str(free[0][0]), free[0][1]))
+        placed.append(free[0] if free else NO_SEAT)
+        busy.append((placed[-1], start, end))
     if refusals:
         raise BookingRefused(refusals)
-    return placed
+    return [
+        engine.PlacedHold(need.kind, str(resource), seat) for need, (resource, seat) in zip(needs, placed, strict=True)
+    ]
+
+
+def _busy_seats(
+    session: Session, resources: Sequence[Resource], needs: Sequence[engine.HoldNeed]
+) -> list[tuple[Seat, datetime, datetime]]:
+    """Which seats others hold while the session would last."""
+    until = session.start + timedelta(minutes=max((need.end for need in needs), default=0))
+    there = Hold.objects.filter(resource__in=resources, start__lt=until, end__gt=session.start)
+    others = there.exclude(session=session.pk or 0).values_list("resource_id", "seat", "start", "end")
+    return [((resource, seat), start, end) for resource, seat, start, end in others]
+
+
+def _seats_for(need: engine.HoldNeed, resources: Sequence[Resource], placed: Sequence[Seat]) -> list[Seat]:
+    if need.same_as is not None:
+        return [placed[need.same_as]]
+    able = (r for r in resources if r.kind_id == need.kind and (not need.skill or need.skill in r.skills))
+    return [(resource.pk, seat) for resource in able for seat in range(resource.seats)]
 
 
 def _kind_refusal(session: Session, need: engine.HoldNeed, start: datetime) -> Refusal:
-    from clinic.models import ResourceKind
-
     name = ResourceKind.objects.filter(code=need.kind).values_list("name", flat=True).first() or "seat"
     when = start.astimezone(session.site.zone)
     return Refusal(

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from clinic.models import Patient, Resource, Site, User
+from protocols.models import Need, Phase, Stage, VisitType
 from scheduling.attendance import mark_arrived, mark_completed, mark_missed, mark_unrecorded, undo_attendance
-from scheduling.booking import plan_and_book
+from scheduling.booking import plan_and_book, stop_course
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.refusals import BookingRefused
 from scheduling.snapshots import read_problem
 from tests import factories
 from tests.factories import NOW
-from tests.scheduling.calendar import at, make_course, make_tms
+from tests.scheduling.calendar import at, make_course, make_tms, put_session
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -184,8 +185,6 @@ def test_where_nothing_fits_the_missed_row_stays_and_the_message_says_so(
 
 def test_a_missed_first_visit_of_another_kind_keeps_its_kind(patient: Patient, site: Site, clerk: User) -> None:
     """The long first visit is planned again as a long one: the others make room for it."""
-    from protocols.models import Need, Phase, Stage, VisitType
-
     factories.make_resource(site=site, kind="tms_device")
     version = factories.make_protocol(
         needs=("tms_device",),
@@ -238,6 +237,19 @@ def test_a_missed_number_is_not_planned_behind_anyones_back(patient: Patient, ch
     assert [(s.number, len(s.holds)) for s in posed.locked] == [(1, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1)]
 
 
+def test_nothing_is_planned_in_place_of_a_visit_of_a_stopped_course(
+    patient: Patient, chair: Resource, clerk: User
+) -> None:
+    course = book(patient)
+    missed = course.sessions.get(number=1)
+    stop_course(course, reason="Moved away", now=after(missed))
+    outcome = mark_missed(missed, reason="no_show", now=after(missed), by=clerk)
+    assert (outcome.replanned, outcome.message) == (
+        [],
+        "The course was stopped, so nothing is planned in its place.",
+    )
+
+
 # Undoing
 
 
@@ -262,8 +274,6 @@ def test_a_missed_click_is_not_undone_where_its_seat_is_taken(
     missed = course.sessions.get(number=2)
     mark_missed(missed, reason="no_show", now=after(missed), by=clerk)
     other = make_course(patient=factories.make_patient(site=site), version=course.version)
-    from tests.scheduling.calendar import put_session
-
     put_session(other, number=1, start=missed.start, seats=(chair,))
     before = times(course)
     with pytest.raises(BookingRefused, match="No chair is free"):
