@@ -18,6 +18,7 @@ from scheduling.refusals import refuse
 P = ParamSpec("P")
 R = TypeVar("R")
 TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+LOCK_TIMEOUT = "15s"
 BUSY = "The calendar is busy right now. Nothing was changed; please try again."
 
 
@@ -26,7 +27,7 @@ def booking_transaction() -> Iterator[None]:
     """A transaction that waits for its locks no longer than a person would."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("set local lock_timeout = '15s'")
+            cursor.execute("select set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
         yield
 
 
