@@ -65,17 +65,13 @@ class JointSearch:
         self.change = chains[0].continuity_points
         self.steps = 0
 
-    def run(self, *, limit: int, weight: int = 16, ceiling: int = INF, dive: bool = False) -> JointAnswer:
-        """A cheapest plan below `ceiling`, or what `limit` steps have proven.
-
-        A dive looks for some good plan soon, on few start days.
-        """
-        self.dive = dive
+    def run(self, *, limit: int, weight: int = 16, ceiling: int = INF, only: int | None = None) -> JointAnswer:
+        """A cheapest plan below `ceiling`, or what `limit` steps have proven; on one start day if it is named."""
         self.heap: list[tuple] = []
         self.serial, self.weight, self.ceiling = 0, weight, ceiling
         self.closed: dict[tuple, list[Label]] = {}
         self.leaky = False
-        for day in self.start_days:
+        for day in self.start_days if only is None else [only]:
             cost = START_POINTS * max(day - self.earliest, 0)
             quick = [quick_bound(chain, day, self.horizon) for chain in self.chains]
             if max(quick) < INF:
@@ -97,13 +93,21 @@ class JointSearch:
             self._extend(label, entry[1])
         return JointAnswer(None, 0 if self.leaky else min(self.ceiling, INF))
 
+    def likely_days(self) -> list[int]:
+        """The start days on which each track alone has a plan, the one with the least bound first."""
+        rated = []
+        for day in self.start_days:
+            if day not in self.joints:
+                self.joints[day] = Joint(self.chains, self.links, day, self.horizon, self.days, self.out_of_time)
+            bound = self.joints[day].bound()
+            if bound < INF:
+                rated.append((START_POINTS * max(day - self.earliest, 0) + bound, day))
+        return [day for _, day in sorted(rated)]
+
     def _push(self, bound: int, cost: int, depth: int, entry: tuple) -> None:
         if bound < self.ceiling:
             self.serial += 1
             key = bound if self.weight == 16 else cost * 16 + (bound - cost) * self.weight
-            if self.dive and entry[0] == "tables":
-                # A shared calendar is dear to make: a dive makes few, the proof those that it needs.
-                key *= 2
             heapq.heappush(self.heap, (key, -depth, self.serial, bound, entry))
 
     def _is_whole(self, node: Node) -> bool:

@@ -9,7 +9,7 @@ from .chain import plan_chain
 from .cost import sessions_cost
 from .hours import Hours
 from .joint import Days, Placed
-from .linked import JointSearch
+from .linked import JointAnswer, JointSearch
 from .links import Event, Links
 from .options import INF, Chain, Step, chains_of
 from .problem import Course, PlacedSession, Problem
@@ -22,6 +22,8 @@ QUICK_STEPS = 12_000
 LAST_STEPS = 1_000_000
 """How far to look where no plan has been found or ruled out by then: in practice until the time runs out."""
 WEIGHTS = (20, 28, 48, 80)
+DIVES = ((20, 1500), (32, 3000), (64, 6000))
+"""Weight and steps for each start day."""
 """How far the bounds lead, in sixteenths, when the exact search has run out of steps: until one finds a plan."""
 
 
@@ -100,14 +102,8 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
     days = Days(chains, links, fits_of(desk.board, chains, links))
     search = JointSearch(chains, links, days, earliest, latest, horizon, desk.out_of_time)
     # A good plan first, so that there is one whenever the time runs out; then the proof, or a better one.
-    best, tops = None, ceiling
-    for weight in WEIGHTS:
-        best = search.run(limit=int(QUICK_STEPS * desk.effort), weight=weight, ceiling=ceiling, dive=True)
-        if best.cost is not None:
-            tops = best.cost
-            break
-        if desk.out_of_time() or best.bound >= min(ceiling, INF):
-            break
+    best = _dive(desk, search, ceiling)
+    tops = ceiling if best is None or best.cost is None else best.cost
     exact = search.run(limit=int(JOINT_STEPS * desk.effort), ceiling=tops)
     if exact.cost is not None:
         return exact.cost, exact.bound, _free_of(chains, exact.plan)
@@ -121,6 +117,18 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
             better = search.run(limit=int(QUICK_STEPS * desk.effort), weight=weight, ceiling=best.cost)
             best = better if better.cost is not None else best
     return best.cost, exact.bound, _free_of(chains, best.plan)
+
+
+def _dive(desk: Desk, search: JointSearch, ceiling: int) -> JointAnswer | None:
+    """Some good plan, soon: start day by start day, each with few steps, until one has a plan."""
+    for weight, steps in DIVES:
+        for day in search.likely_days():
+            answer = search.run(limit=steps, weight=weight, ceiling=ceiling, only=day)
+            if answer.cost is not None:
+                return answer
+            if desk.out_of_time():
+                return None
+    return None
 
 
 def _solve_chain(
