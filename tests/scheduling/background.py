@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,6 +122,7 @@ def own_broker() -> Iterator[Broker]:
     finally:
         _point_to(usual)
         broker.stop()
+        shutil.rmtree(broker.place.state)
 
 
 def _point_to(url: str) -> None:
