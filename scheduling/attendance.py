@@ -62,7 +62,9 @@ def mark_missed(
         course, session = _lock(session, seen_at)
         if session.status == SessionStatus.MISSED:
             return MissedOutcome(session, [], "This visit was marked missed before.")
-        _refuse_unless(session, {SessionStatus.BOOKED, SessionStatus.UNRECORDED}, "missed", now)
+        # Who came but ate, or has nobody to take them home, misses the visit too.
+        before = {SessionStatus.BOOKED, SessionStatus.ARRIVED, SessionStatus.UNRECORDED}
+        _refuse_unless(session, before, "missed", now)
         session.missed_reason = reason
         _set_status(session, SessionStatus.MISSED, now=now, by=by)
         session.holds.all().delete()

@@ -37,7 +37,7 @@ def acts_for(session: Session, *, now: datetime) -> tuple[str, ...]:
         case SessionStatus.UNRECORDED:
             return (COMPLETED, MISSED)
         case SessionStatus.ARRIVED:
-            return (COMPLETED, UNDO)
+            return (COMPLETED, MISSED, UNDO)
         case SessionStatus.COMPLETED | SessionStatus.MISSED:
             return (UNDO,)
     return ()

@@ -287,6 +287,13 @@ def test_there_is_nothing_to_undo_on_a_booked_visit(patient: Patient, chair: Res
         undo_attendance(first, now=NOW, by=clerk)
 
 
+def test_who_came_without_a_driver_misses_the_visit_after_all(patient: Patient, chair: Resource, clerk: User) -> None:
+    first = book(patient).sessions.get(number=1)
+    mark_arrived(first, now=after(first), by=clerk)
+    missed = mark_missed(first, reason="no_driver", now=after(first), by=clerk).session
+    assert (missed.status, missed.missed_reason, missed.holds.count()) == ("missed", "no_driver", 0)
+
+
 # Forgetting
 
 
