@@ -96,14 +96,10 @@ class NoticeAdmin(ReadOnlyAdmin):
 
 
 def describe_call(notice: Notice, call: Call) -> dict[str, Any]:
-    zone = notice.course.site.zone
-    session = notice.session
     return {
         "notice": notice,
         "words": call,
-        "due": notice.due_at.astimezone(zone),
-        "until": notice.useful_until.astimezone(zone) if notice.useful_until else None,
-        "label": label_of(session) if session else "The whole calendar",
+        "due": notice.due_at.astimezone(notice.course.site.zone),
         "course_url": reverse("admin:scheduling_course_change", args=[notice.course_id]),
         "print_url": reverse("admin:desk_course_print", args=[notice.course_id]),
     }
