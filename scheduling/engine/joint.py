@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, product
 
-from .links import Asked, Links
+from .links import NO_BAND, Asked, Band, Links
 from .options import INF, Chain, Step
 from .tables import LENGTH_POINTS, Tables
 
@@ -27,6 +27,8 @@ class Node:
     placed: tuple[int, ...]
     last: tuple[int, ...]
     asked: Asked
+    bands: tuple[Band, ...]
+    """By track whose times bind others: when the treatment of its last session starts."""
     ways: list[Way] = field(default_factory=list)
     value: list[int] = field(default_factory=list)
     reached: int = INF
@@ -41,6 +43,8 @@ class Way:
     tracks: tuple[int, ...]
     points: int
     node: Node
+    limits: tuple[Band | None, ...]
+    """By track of the date: the seconds in which its treatment starts, None for any."""
     least: list[int]
     """By resource of the led track (index 0 where it has no session that day): cheapest starts plus the rest."""
 
@@ -120,15 +124,18 @@ class Joint:
         return total
 
     def _root(self) -> Node:
-        placed, last = [], []
-        for chain in self.chains:
+        placed, last, bands = [], [], []
+        for i, chain in enumerate(self.chains):
             count = 0
             while count < len(chain.steps) and chain.steps[count].given is not None:
                 count += 1
             given = chain.steps[count - 1].given if count else None
             placed.append(count)
             last.append(given.day if given is not None else 0)
-        return Node(self.start_day - 1, tuple(placed), tuple(last), self.links.asked_at_first(tuple(placed)))
+            timed = given is not None and i in self.links.timed
+            bands.append(chain.reach(chain.steps[count - 1], last[-1]) if timed else NO_BAND)
+        asked = self.links.asked_at_first(tuple(placed))
+        return Node(self.start_day - 1, tuple(placed), tuple(last), asked, tuple(bands))
 
     def next_days(self, track: int, placed: int, last: int) -> list[int]:
         """The dates on which the next session of a track can lie."""
@@ -160,12 +167,23 @@ class Joint:
             for size in range(max(len(musts), 1), len(here) + 1):
                 for tracks in combinations(here, size):
                     if musts <= set(tracks):
-                        way = self._way(node, day, tracks, layers)
-                        if way is not None:
-                            ways.append(way)
+                        ways += self._ways_on(node, day, tracks, layers)
         return ways
 
-    def _way(self, node: Node, day: int, tracks: tuple[int, ...], layers: dict[int, list[Node]]) -> Way | None:
+    def _ways_on(self, node: Node, day: int, tracks: tuple[int, ...], layers: dict[int, list[Node]]) -> list[Way]:
+        """The ways on to sessions of these tracks on a date: one for each choice of bands."""
+        timed = [i for i in tracks if i in self.links.timed]
+        choices = [self.pairs.bands(i, self.chains[i].steps[node.placed[i]], day) for i in timed]
+        ways = []
+        for bands in product(*choices):
+            way = self._way(node, day, tracks, dict(zip(timed, bands, strict=True)), layers)
+            if way is not None:
+                ways.append(way)
+        return ways
+
+    def _way(
+        self, node: Node, day: int, tracks: tuple[int, ...], here: dict[int, Band], layers: dict[int, list[Node]]
+    ) -> Way | None:
         placed, last = list(node.placed), list(node.last)
         points = LENGTH_POINTS * (max(day, self.last_given) - max(node.day, self.last_given, self.start_day))
         for i in tracks:
@@ -173,23 +191,25 @@ class Joint:
                 points += self.tables[i].edge(placed[i], day - last[i])
             placed[i] += 1
             last[i] = day
-        if not self.links.day_allows(node.placed, node.last, day, tracks):
+        if not self.links.day_allows(node.placed, node.last, day, tracks, node.bands, here):
             return None
-        asked = self.links.asked_after(node.asked, node.placed, day, tracks)
+        asked = self.links.asked_after(node.asked, node.placed, day, tracks, here)
         if asked is None:
             return None
         steps = tuple(self.chains[i].steps[node.placed[i]] for i in tracks)
-        least = self.pairs.least(day, tracks, steps)
+        limits = tuple(here.get(i) or self.links.limit(node.placed, node.bands, i, tracks) for i in tracks)
+        least = self.pairs.least(day, tracks, steps, limits)
         low = min(least) if self.led in tracks else least[0]
         if low >= INF:
             return None
-        key = (day, tuple(placed), tuple(last), asked)
+        bands = tuple(here.get(i, band) for i, band in enumerate(node.bands))
+        key = (day, tuple(placed), tuple(last), asked, bands)
         child = self.nodes.get(key)
         if child is None:
             child = self.nodes[key] = Node(*key)
             layers.setdefault(day, []).append(child)
         child.reached = min(child.reached, node.reached + points + low)
-        return Way(day, tracks, points, child, least)
+        return Way(day, tracks, points, child, limits, least)
 
     def _rate(self, node: Node) -> None:
         """Set the node's value: by the led track's last resource, the least over its ways."""
@@ -230,18 +250,43 @@ Fits = Callable[[Step, Placed, Step, Placed], bool]
 class Days:
     """The cheapest starts of the sessions of one date, alone or two together, for one course."""
 
-    def __init__(self, chains: list[Chain], links: Links, fits: Fits) -> None:
-        self.chains, self.links, self.fits = chains, links, fits
+    def __init__(self, chains: list[Chain], links: Links, fits: Fits, fine: int = 1) -> None:
+        """`fine` is the number of bands into which a date's starts are cut for tracks whose times bind others."""
+        self.chains, self.links, self.fits, self.fine = chains, links, fits, fine
+        self._bands: dict[tuple[int, int], list[Band]] = {}
         sizes = [len(chain.steps) if chain.track.continuity else -1 for chain in chains]
         self.led = sizes.index(max(sizes))
         self._least: dict[tuple, list[int]] = {}
         self._choices: dict[tuple, list[Choice]] = {}
 
-    def least(self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...]) -> list[int]:
+    def bands(self, track: int, step: Step, day: int) -> list[Band]:
+        """The starts of a session on a date in bands; a start that is booked now is a band of its own."""
+        key = (self._kind(step), day)
+        if key not in self._bands:
+            self._bands[key] = self._find_bands(track, step, day)
+        return self._bands[key]
+
+    def _find_bands(self, track: int, step: Step, day: int) -> list[Band]:
+        chain = self.chains[track]
+        first, last = chain.reach(step, day)
+        if self.fine == 1 or step.given is not None:
+            return [(first, last)]
+        width = max(-(-(last - first + 1) // self.fine), 1)
+        groups: dict[int, Band] = {}
+        for second in chain.treats(step, day):
+            own = step.current is not None and second == step.current + step.lead
+            group = -1 if own else (second - first) // width
+            low, high = groups.get(group, (second, second))
+            groups[group] = (min(low, second), max(high, second))
+        return list(groups.values())
+
+    def least(
+        self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...], limits: tuple[Band | None, ...]
+    ) -> list[int]:
         """By resource of the led track, the least points of these sessions on a date (index 0 without that track)."""
-        key = (day, tracks, tuple(self._kind(step) for step in steps))
+        key = (day, tracks, tuple(self._kind(step) for step in steps), limits)
         if key not in self._least:
-            self._least[key] = self._find_least(day, tracks, steps)
+            self._least[key] = self._find_least(day, tracks, steps, limits)
         return self._least[key]
 
     @staticmethod
@@ -249,12 +294,14 @@ class Days:
         """What tells the starts of two sessions apart: the visit, or the session where it is locked or booked now."""
         return id(step.offers) if step.given is None and step.current is None else id(step)
 
-    def _find_least(self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...]) -> list[int]:
+    def _find_least(
+        self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...], limits: tuple[Band | None, ...]
+    ) -> list[int]:
         width = len(self.chains[self.led].names)
         if len(tracks) != 2:
             out, other = [0] * width, 0
-            for i, step in zip(tracks, steps, strict=True):
-                least = self.chains[i].least(step, day)
+            for i, step, limit in zip(tracks, steps, limits, strict=True):
+                least = self.chains[i].least_in(step, day, limit)
                 if i == self.led:
                     out = list(least)
                 else:
@@ -262,22 +309,30 @@ class Days:
             return [min(value + other, INF) for value in out]
         out = [INF] * width
         for r in range(width) if self.led in tracks else [0]:
-            first = next(iter(self.choices(day, tracks, steps, r, 0)), None)
+            first = next(iter(self.choices(day, tracks, steps, limits, r, 0)), None)
             if first is not None:
                 out[r] = first[0]
         return out
 
-    def choices(self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...], led: int, at: int) -> list[Choice]:
+    def choices(
+        self,
+        day: int,
+        tracks: tuple[int, ...],
+        steps: tuple[Step, ...],
+        limits: tuple[Band | None, ...],
+        led: int,
+        at: int,
+    ) -> list[Choice]:
         """The choices of starts for these sessions on a date, cheapest first, at least up to position `at`.
 
         `led` is the resource of the led track; the others may have any. All choices keep one body, seats of the date
         and the links within it.
         """
-        key = (day, tracks, tuple(self._kind(step) for step in steps), led if self.led in tracks else 0)
+        key = (day, tracks, tuple(self._kind(step) for step in steps), limits, led if self.led in tracks else 0)
         found = self._choices.get(key)
         if found is not None and (len(found) > at or found[-1:] == [END]):
             return found
-        lists = [self._single(i, step, day, led) for i, step in zip(tracks, steps, strict=True)]
+        lists = [self._single(i, step, day, led, limit) for i, step, limit in zip(tracks, steps, limits, strict=True)]
         reach = 12 if found is None else max(24, 2 * (found[-1][0] - found[0][0] if found else 24))
         while True:
             found, more = self._products(tracks, steps, lists, reach)
@@ -289,7 +344,7 @@ class Days:
         self._choices[key] = found
         return found
 
-    def _single(self, track: int, step: Step, day: int, led: int) -> list[tuple[int, int, int]]:
+    def _single(self, track: int, step: Step, day: int, led: int, limit: Band | None) -> list[tuple[int, int, int]]:
         chain = self.chains[track]
         resources = [led] if track == self.led else range(len(chain.names))
         found = [
@@ -297,6 +352,7 @@ class Days:
             for r in resources
             if chain.least(step, day)[r] < INF
             for points, index in chain.ranked(step, day, r)
+            if limit is None or limit[0] <= chain.second_of(step, index) + step.lead <= limit[1]
         ]
         found.sort()
         return found

@@ -189,7 +189,7 @@ class JointSearch:
             self._push(ways[at + 1][0], label.cost, depth, ("way", joint, label, ways, at + 1, 0, False, False))
         _, _, way, led = ways[at]
         steps = tuple(self._step(label, i) for i in way.tracks)
-        choices = self.days.choices(way.day, way.tracks, steps, led, position)
+        choices = self.days.choices(way.day, way.tracks, steps, way.limits, led, position)
         rest = way.node.value[led if self.days.led in way.tracks else label.resources[self.days.led]]
         base = label.cost + way.points
         made = None
@@ -207,7 +207,7 @@ class JointSearch:
             if alone:
                 return None
             position += 1
-            choices = self.days.choices(way.day, way.tracks, steps, led, position)
+            choices = self.days.choices(way.day, way.tracks, steps, way.limits, led, position)
         if made is None:
             return None
         if not alone:

@@ -9,8 +9,13 @@ from .problem import Problem
 from .protocol import Link, Protocol
 from .timeline import Timeline
 
-Asked = tuple[tuple[int, int, int, int], ...]
-"""Open questions of `at_least` links: (link, number of the session of `after`, its date, sessions still wanted)."""
+Band = tuple[int, int]
+"""First and last second at which a treatment may start."""
+
+NO_BAND: Band = (0, 0)
+
+Asked = tuple[tuple[int, int, int, Band, int], ...]
+"""Open questions of `at_least` links: (link, number of the session of `after`, its date, its band, still wanted)."""
 
 Owed = tuple[tuple[int, int, int, int], ...]
 """The same in instants: (link, first second, last second, sessions still wanted)."""
@@ -55,7 +60,9 @@ class Links:
         self.now = None if problem.now is None else problem.now.timestamp() - line.base
         self.given = [self._given_ends(chain) for chain in chains]
         self.all_given = [all(step.given is not None for step in chain.steps) for chain in chains]
-        self._meets: dict[tuple[int, int, int, int, int], bool] = {}
+        self._meets: dict[tuple[int, int, int, int, Band], bool] = {}
+        self.timed = {tie.after for tie in self.ties if tie.type in ("window", "sequence", "at_least")}
+        """Tracks whose times of day bind others, so that the bounds may look at them in bands."""
 
     @staticmethod
     def _given_ends(chain: Chain) -> list[tuple[int, int]]:
@@ -65,19 +72,34 @@ class Links:
 
     # Dates
 
-    def _ends(self, step: Step, chain: Chain, day: int) -> tuple[int, int]:
-        first, last = chain.reach(step, day)
-        return first + step.done - step.lead, last + step.done - step.lead
+    def allowed(self, tie: Tie, after_number: int, band: Band) -> Band:
+        """The seconds at which a treatment may start, low..high after the end of one that starts in a band."""
+        step = self.chains[tie.after].steps[after_number - 1]
+        length = step.done - step.lead
+        return band[0] + length + tie.low, min(band[1] + length + tie.high, INF)
 
-    def _may_meet(self, tie: Tie, number: int, day: int, after_number: int, after_day: int) -> bool:
-        """Whether some start on the one date lies low..high after some end of treatment on the other."""
-        key = (self.ties.index(tie), number, day, after_number, after_day)
+    def _may_meet(self, tie: Tie, number: int, day: int, after_number: int, band: Band) -> bool:
+        """Whether some start on a date lies low..high after the end of a treatment that starts in a band."""
+        key = (self.ties.index(tie), number, day, after_number, band)
         if key not in self._meets:
-            chain, after = self.chains[tie.track], self.chains[tie.after]
+            chain = self.chains[tie.track]
             first, last = chain.reach(chain.steps[number - 1], day)
-            begin, end = self._ends(after.steps[after_number - 1], after, after_day)
-            self._meets[key] = last - begin >= tie.low and first - end <= tie.high
+            low, high = self.allowed(tie, after_number, band)
+            self._meets[key] = last >= low and first <= high
         return self._meets[key]
+
+    def limit(
+        self, placed: tuple[int, ...], bands: tuple[Band, ...], track: int, tracks: tuple[int, ...]
+    ) -> Band | None:
+        """The seconds that `window` and `sequence` links leave a track's next session, None for any."""
+        low, high = -INF, INF
+        for tie in self.ties:
+            if tie.track != track or tie.after in tracks or self.given[tie.after] or not placed[tie.after]:
+                continue
+            if tie.type == "window" or (tie.type == "sequence" and not placed[track]):
+                one, other = self.allowed(tie, placed[tie.after], bands[tie.after])
+                low, high = max(low, one), min(high, other)
+        return None if (low, high) == (-INF, INF) else (low, high)
 
     def asked_at_first(self, placed: tuple[int, ...]) -> Asked:
         """What the locked sessions at the head of each track ask of the sessions to come."""
@@ -96,7 +118,8 @@ class Links:
                     if s.given is not None
                 )
                 if inside < tie.count:
-                    out.append((index, number, step.given.day, tie.count - inside))
+                    treat = step.given.second + step.lead
+                    out.append((index, number, step.given.day, (treat, treat), tie.count - inside))
         return tuple(out)
 
     def _is_excused(self, tie: Tie, step: Step) -> bool:
@@ -106,12 +129,30 @@ class Links:
         begun = self.now is not None and step.given.second + step.done + tie.low < self.now
         return begun or self.all_given[tie.track]
 
-    def day_allows(self, placed: tuple[int, ...], last: tuple[int, ...], day: int, tracks: tuple[int, ...]) -> bool:
-        """Whether links let sessions of these tracks lie on a date, as far as dates tell."""
-        return all(self._day_allows(tie, placed, last, day, tracks) for tie in self.ties)
+    def day_allows(
+        self,
+        placed: tuple[int, ...],
+        last: tuple[int, ...],
+        day: int,
+        tracks: tuple[int, ...],
+        bands: tuple[Band, ...],
+        here: dict[int, Band],
+    ) -> bool:
+        """Whether links let sessions of these tracks lie on a date, as far as dates and bands tell.
+
+        `bands` are those of the last sessions before the date, `here` those of the sessions on it.
+        """
+        return all(self._day_allows(tie, placed, last, day, tracks, bands, here) for tie in self.ties)
 
     def _day_allows(
-        self, tie: Tie, placed: tuple[int, ...], last: tuple[int, ...], day: int, tracks: tuple[int, ...]
+        self,
+        tie: Tie,
+        placed: tuple[int, ...],
+        last: tuple[int, ...],
+        day: int,
+        tracks: tuple[int, ...],
+        bands: tuple[Band, ...],
+        here: dict[int, Band],
     ) -> bool:
         if tie.track not in tracks or tie.type == "at_least":
             return True
@@ -125,19 +166,24 @@ class Links:
         if self.given[tie.after]:
             return True  # Locked sessions may lie in any order; the instants decide.
         if tie.type == "clear":
-            return not after or last[tie.after] == day or self._may_meet(tie, number, day, after, last[tie.after])
+            if not after:
+                return True
+            before = self.chains[tie.after]
+            return self._may_meet(tie, number, day, after, before.reach(before.steps[after - 1], last[tie.after]))
         if tie.type == "sequence":
             if number > 1:
                 return True
             if after + both < len(self.chains[tie.after].steps):
                 return False
-        if both and self._may_meet(tie, number, day, after + 1, day):
+        if both and self._may_meet(tie, number, day, after + 1, here[tie.after]):
             return True
         if both and tie.type == "sequence":
             return False
-        return bool(after) and self._may_meet(tie, number, day, after, last[tie.after])
+        return bool(after) and self._may_meet(tie, number, day, after, bands[tie.after])
 
-    def asked_after(self, asked: Asked, placed: tuple[int, ...], day: int, tracks: tuple[int, ...]) -> Asked | None:
+    def asked_after(
+        self, asked: Asked, placed: tuple[int, ...], day: int, tracks: tuple[int, ...], here: dict[int, Band]
+    ) -> Asked | None:
         """What `at_least` links ask once these sessions are placed; None where one can no longer be met."""
         if not asked and not any(tie.type == "at_least" and tie.after in tracks for tie in self.ties):
             return asked
@@ -147,18 +193,17 @@ class Links:
                 number = placed[tie.after] + 1
                 step = self.chains[tie.after].steps[number - 1]
                 if not self._is_excused(tie, step):
-                    found.append((index, number, day, tie.count - self._already(tie, step, day)))
+                    found.append((index, number, day, here[tie.after], tie.count - self._already(tie, step, day)))
         left = []
-        for index, number, on, wanted in found:
+        for index, number, on, band, wanted in found:
             tie = self.ties[index]
-            if tie.track in tracks and self._may_meet(tie, placed[tie.track] + 1, day, number, on):
+            if tie.track in tracks and self._may_meet(tie, placed[tie.track] + 1, day, number, band):
                 wanted -= 1
             if wanted <= 0:
                 continue
-            after = self.chains[tie.after]
-            if self._ends(after.steps[number - 1], after, on)[1] + tie.high < self.line.midnight(day + 1) * 60:
+            if self.allowed(tie, number, band)[1] < self.line.midnight(day + 1) * 60:
                 return None
-            left.append((index, number, on, wanted))
+            left.append((index, number, on, band, wanted))
         return tuple(sorted(left))
 
     def _already(self, tie: Tie, step: Step, day: int) -> int:
@@ -174,7 +219,7 @@ class Links:
 
     def owed_at_first(self, asked: Asked) -> Owed:
         out = []
-        for index, number, _, wanted in asked:
+        for index, number, _, _, wanted in asked:
             tie = self.ties[index]
             step = self.chains[tie.after].steps[number - 1]
             end = (step.given.second if step.given is not None else 0) + step.done

@@ -184,6 +184,30 @@ class Chain:
         self._ranked[key] = sorted((p + (0 if index * 60 == step.current else moved), index) for p, index in plain)
         return self._ranked[key]
 
+    def least_in(self, step: Step, day: int, limit: tuple[int, int] | None) -> list[int]:
+        """As `least`, for treatments that start within two seconds, both included."""
+        least = self.least(step, day)
+        if limit is None:
+            return least
+        low, high = limit[0] - step.lead, limit[1] - step.lead
+        first, last = self.reach(step, day)
+        if limit[0] <= first and last <= limit[1]:
+            return least
+        out = [INF] * len(least)
+        for r, value in enumerate(least):
+            if value < INF:
+                kept = (p for p, index in self.ranked(step, day, r) if low <= self.second_of(step, index) <= high)
+                out[r] = next(kept, INF)
+        return out
+
+    def treats(self, step: Step, day: int) -> list[int]:
+        """The seconds at which the treatment of a session can start on a date."""
+        found = step.offers.day(day)
+        union = 0
+        for starts in found.sets if found is not None else ():
+            union |= starts
+        return [index * 60 + step.lead for index in members(union, step.offers.line.midnight(day))]
+
     def second_of(self, step: Step, index: int) -> int:
         return step.given.second if step.given is not None else index * 60
 

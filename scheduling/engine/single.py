@@ -19,6 +19,10 @@ from .timeline import Span
 EXACT_STEPS = 40_000
 JOINT_STEPS = 4_000
 QUICK_STEPS = 12_000
+BANDS = 4
+"""Bands of the day in the finer bounds for linked tracks (`joint`)."""
+WIDE_GAP = 0.12
+"""The share of the cost between plan and bound above which the finer bounds are worth their time."""
 LAST_STEPS = 1_000_000
 """How far to look where no plan has been found or ruled out by then: in practice until the time runs out."""
 WEIGHTS = (20, 28, 48, 80)
@@ -99,24 +103,48 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
     if len(chains) == 1:
         return _solve_chain(desk, chains[0], earliest, latest, horizon, ceiling)
     links = Links(desk.problem, desk.problem.protocol_of(course), chains, desk.board.line)
-    days = Days(chains, links, fits_of(desk.board, chains, links))
-    search = JointSearch(chains, links, days, earliest, latest, horizon, desk.out_of_time)
-    # A good plan first, so that there is one whenever the time runs out; then the proof, or a better one.
+    fits = fits_of(desk.board, chains, links)
+
+    def search_in(bands: int) -> JointSearch:
+        days = Days(chains, links, fits, bands)
+        return JointSearch(chains, links, days, earliest, latest, horizon, desk.out_of_time)
+
+    cost, bound, plan = _solve_linked(desk, search_in, ceiling)
+    return cost, bound, _free_of(chains, plan)
+
+
+def _solve_linked(
+    desk: Desk, search_in: Callable[[int], JointSearch], ceiling: int
+) -> tuple[int | None, int, tuple[tuple[int, int, int, int], ...]]:
+    """A good plan first, so that there is one whenever the time runs out; then the proof, or a better plan."""
+    search, steps = search_in(1), int(JOINT_STEPS * desk.effort)
     best = _dive(desk, search, ceiling)
-    tops = ceiling if best is None or best.cost is None else best.cost
-    exact = search.run(limit=int(JOINT_STEPS * desk.effort), ceiling=tops)
-    if exact.cost is not None:
-        return exact.cost, exact.bound, _free_of(chains, exact.plan)
+    answer = search.run(limit=steps, ceiling=ceiling if best is None else best.cost or ceiling)
+    bound = answer.bound
+    best = answer if answer.cost is not None else best
+    top = ceiling if best is None else best.cost or ceiling
+    if bound >= min(top, INF) or desk.out_of_time():
+        return _given(best, bound)
+    if ceiling >= INF if best is None else top - bound > top * WIDE_GAP:
+        search = search_in(BANDS)
+        answer = search.run(limit=steps, ceiling=top)
+        bound = max(bound, answer.bound)
+        best = answer if answer.cost is not None else best
+        if best is None and bound < min(top, INF):
+            best = _dive(desk, search, ceiling)
+    if best is None and bound < min(ceiling, INF) and desk.patient and not desk.out_of_time():
+        answer = search.run(limit=LAST_STEPS, ceiling=ceiling)
+        best, bound = (answer if answer.cost is not None else None), max(bound, answer.bound)
+    elif best is not None and best.cost is not None and bound < best.cost:
+        answer = search.run(limit=int(QUICK_STEPS * desk.effort), weight=18, ceiling=best.cost)
+        best = answer if answer.cost is not None else best
+    return _given(best, bound)
+
+
+def _given(best: JointAnswer | None, bound: int) -> tuple[int | None, int, tuple[tuple[int, int, int, int], ...]]:
     if best is None or best.cost is None:
-        if exact.bound >= min(tops, INF) or not desk.patient or desk.out_of_time():
-            return None, exact.bound, []
-        exact = search.run(limit=LAST_STEPS, ceiling=tops)
-        return exact.cost, exact.bound, _free_of(chains, exact.plan)
-    for weight in (20, 18):
-        if exact.bound < best.cost:
-            better = search.run(limit=int(QUICK_STEPS * desk.effort), weight=weight, ceiling=best.cost)
-            best = better if better.cost is not None else best
-    return best.cost, exact.bound, _free_of(chains, best.plan)
+        return None, bound, ()
+    return best.cost, min(bound, best.cost), best.plan
 
 
 def _dive(desk: Desk, search: JointSearch, ceiling: int) -> JointAnswer | None:
