@@ -60,8 +60,10 @@ def read_history(trails: Iterable[Trail]) -> list[Change]:
         )
         for trail, event, before in events
     ]
-    # All events of one transaction bear its time: reversed first, so that the last of them comes first.
-    return sorted(reversed(changes), key=lambda change: change.at, reverse=True)
+    # All events of one transaction bear its time: turned round before the stable sort, the last of them comes first.
+    changes.reverse()
+    changes.sort(key=lambda change: change.at, reverse=True)
+    return changes
 
 
 def _event_model(trail: Trail) -> Any:

@@ -1,6 +1,7 @@
 """What the desk says: costs, ways out and months, without a database where none is needed."""
 
 from datetime import date, datetime, time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -47,7 +48,7 @@ def test_a_plan_without_cost_is_told_as_such():
     ]
 
 
-WAYS_OUT = [
+WAYS_OUT: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "extend_latest_start", "days": 1}, "Allow the first visit up to 1 day later than asked.", "later:1"),
     (
         {"type": "slip", "track": "tms", "phase": "taper-1", "days": 2},
