@@ -26,6 +26,8 @@ def main() -> None:
         execute(sys.argv)
     except localservices.ServiceError as fault:
         sys.exit(str(fault))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def announce(started: list[str], place: "Place") -> None:

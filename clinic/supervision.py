@@ -2,11 +2,9 @@
 
 import contextlib
 import ctypes
-import fcntl
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from clinic.localservices import Place, ServiceError
+from clinic.localservices import ServiceError
 from clinic.localservices.place import BASE_DIR
 
 PATIENCE_SECONDS = 60
@@ -91,7 +89,7 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
-class StopAsked(BaseException):
+class StopAsked(KeyboardInterrupt):
     """Ctrl-C, a polite kill, or a closed terminal."""
 
 
@@ -105,7 +103,8 @@ class StopSignals:
         self.deferred = False
         # By hand, also SIGINT: a script that starts us with & has it ignored, and Python then leaves it so.
         for number in self.NUMBERS:
-            signal.signal(number, self._receive)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks
+                signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if not self.asked and not self.deferred:
@@ -120,54 +119,6 @@ class StopSignals:
         self.deferred = False
         if self.asked:
             raise StopAsked
-
-
-@contextlib.contextmanager
-def only_copy(place: Place, address: str) -> Iterator[None]:
-    """Hold the lock of this folder for as long as Cadence runs from it."""
-    place.prepare()
-    with (place.state / "run.lock").open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.seek(0)
-            pid, _, where = handle.read().partition(" ")
-            raise ServiceError(
-                f"Cadence already runs from this folder (process {pid}, {where}): "
-                "use it, or stop it with ./cadence stop."
-            ) from None
-        handle.truncate(0)
-        handle.write(f"{os.getpid()} {address}")
-        handle.flush()
-        try:
-            yield
-        finally:
-            handle.truncate(0)
-
-
-def find_running(place: Place) -> int | None:
-    """The process that holds the lock of this folder."""
-    lock = place.state / "run.lock"
-    if not lock.exists():
-        return None
-    with lock.open() as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return int(handle.read().partition(" ")[0])
-    return None
-
-
-def refuse_taken_port(port: int) -> None:
-    with socket.socket() as probe:
-        # As gunicorn does: a port that only waits out its last connections is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
-            raise ServiceError(
-                f"Port {port} is taken or not allowed: name another one, as in ./cadence run --port {port % 60000 + 1}."
-            ) from None
 
 
 def answers(port: int) -> bool:

@@ -18,7 +18,7 @@ import pytest
 
 from clinic import localservices
 from clinic.localservices.place import BASE_DIR
-from clinic.supervision import only_copy
+from clinic.single_copy import only_copy
 
 MANAGE = [sys.executable, "manage.py"]
 
@@ -161,6 +161,12 @@ def test_taken_port_is_told_before_anything_starts(fresh_state: Path) -> None:
             f"Port {port} is taken or not allowed: name another one, as in ./cadence run --port {port + 1}.\n",
         )
     assert processes_of(fresh_state) == []
+
+
+def test_port_that_cannot_be_is_told(fresh_state: Path) -> None:
+    sentence = "Port {} is taken or not allowed: name another one, as in ./cadence run --port {}.\n"
+    assert run(fresh_state, "run", "--port", "0") == (1, sentence.format(0, 1))
+    assert run(fresh_state, "run", "--port", "70000") == (1, sentence.format(70000, 10001))
 
 
 def test_data_of_another_version_are_told(fresh_state: Path, port: int) -> None:

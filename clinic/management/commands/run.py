@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connections
 
@@ -15,7 +15,8 @@ from clinic import localservices
 from clinic.localservices import Place
 from clinic.localservices.place import BASE_DIR
 from clinic.reachability import refuse_unreachable
-from clinic.supervision import StopAsked, StopSignals, Supervisor, die_with_parent, only_copy, refuse_taken_port
+from clinic.single_copy import only_copy, refuse_taken_port
+from clinic.supervision import StopAsked, StopSignals, Supervisor, die_with_parent
 
 WEB = ("-m", "gunicorn", "clinic.wsgi", "--preload", "--workers", "2", "--threads", "4", "--no-control-socket")
 WORKER = ("-m", "celery", "-A", "clinic", "worker", "--concurrency", "2", "--loglevel", "INFO")
@@ -59,11 +60,12 @@ class Command(BaseCommand):
         refuse_unreachable()
         self.say("Preparing the database ...")
         call_command("migrate", verbosity=0, interactive=False)
-        if "load_library" in get_commands():
-            call_command("load_library", stdout=self.stdout)
-        if demo and "load_demo" in get_commands() and not get_user_model().objects.exists():
+        call_command("load_library", stdout=self.stdout)
+        if demo and not get_user_model().objects.exists():
             call_command("load_demo", prepare=True, demo=True, stdout=self.stdout)
         logins = read_logins(place) if demo else []
+        if demo and not logins and not localservices.uses_embedded_database():
+            self.say("The database is not empty: the demonstration was not loaded.")
         connections.close_all()
         supervisor.start("web", *WEB, "--bind", f"127.0.0.1:{port}")
         supervisor.start("worker", *WORKER)
@@ -91,7 +93,7 @@ class Command(BaseCommand):
 
     def fill_demo(self, supervisor: Supervisor) -> None:
         """Book it while the page answers already; the command prints its own progress and counts."""
-        command = [sys.executable, BASE_DIR / "manage.py", "load_demo", "--fill"]
+        command = [sys.executable, str(BASE_DIR / "manage.py"), "load_demo", "--fill"]
         child = subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_parent)
         try:
             while child.poll() is None:

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 
 from clinic import localservices
 from clinic.localservices import ServiceError
-from clinic.supervision import find_running
+from clinic.single_copy import find_running
 
 PATIENCE_SECONDS = 60
 
