@@ -22,7 +22,7 @@ from django.utils import timezone
 from clinic.models import Patient, User
 from clinic.weekly import WEEKDAYS
 from scheduling.booking import book_course, request_course
-from scheduling.desk.acting import find_row
+from scheduling.desk.acting import find_row, refusals_told
 from scheduling.desk.base import staff_of
 from scheduling.desk.course_acts import page_of
 from scheduling.desk.course_page import WAITING
@@ -34,7 +34,6 @@ from scheduling.desk.wording import describe_relaxations
 from scheduling.engine import CoursePlan
 from scheduling.models import Course
 from scheduling.planning import Proposal, propose_course
-from scheduling.refusals import BookingRefused
 
 FOUND_AT_MOST = 25
 OWN_FIELDS = {"csrfmiddlewaretoken", "step", "plan", "try"}
@@ -87,19 +86,14 @@ def _preview(
 
 
 def _book(request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, *, now: datetime) -> HttpResponse:
-    user = staff_of(request)
-    try:
+    user, course = staff_of(request), None
+    with suppress(StalePlan), refusals_told(request):
         plan = read_plan(request.POST.get("plan", ""), user_id=user.pk, request=form.fingerprint())
         course = book_plan(form, plan, now=now, by=user)
-    except StalePlan:
-        messages.warning(request, REPLANNED)
-    except BookingRefused as refused:
-        for refusal in refused.refusals:
-            messages.error(request, refusal.message)
-        messages.warning(request, REPLANNED)
-    else:
+    if course is not None:
         messages.success(request, "The course is booked. The patient is told within a few minutes.")
         return HttpResponseRedirect(page_of(course))
+    messages.warning(request, REPLANNED)
     return _preview(request, admin_site, form, propose(form, now=now, by=user), request.POST)
 
 

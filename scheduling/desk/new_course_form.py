@@ -20,6 +20,7 @@ from scheduling.models import Course
 
 DEFAULT_TIME = time(9)
 DEFAULT_WEEKS = 2
+FURTHEST_DAYS = 2 * 366
 WISHES = ("earliest_start", "latest_start", "preferred_time", "availability")
 
 
@@ -93,10 +94,23 @@ class NewCourseForm(forms.Form):
         self.anchored = {version.pk for version in versions if version.has_anchor}
 
     def clean_earliest_start(self) -> date:
-        found: date = self.cleaned_data["earliest_start"]
-        if found < self.today:
+        found = self._near(self.cleaned_data["earliest_start"])
+        if found < self.today and not (self.waiting and found == self.waiting.earliest_start):
             raise forms.ValidationError("This day is past.")
         return found
+
+    def clean_latest_start(self) -> date | None:
+        found = self.cleaned_data.get("latest_start")
+        return self._near(found) if found else None
+
+    def clean_anchor_date(self) -> date | None:
+        found = self.cleaned_data.get("anchor_date")
+        return self._near(found) if found else None
+
+    def _near(self, day: date) -> date:
+        if abs((day - self.today).days) > FURTHEST_DAYS:
+            raise forms.ValidationError("This day is more than two years away.")
+        return day
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -125,6 +139,12 @@ class NewCourseForm(forms.Form):
             self.add_error("latest_start", "Give the last day on which the first visit may lie.")
         elif data["latest_start"] < data["earliest_start"]:
             self.add_error("latest_start", "This day lies before the first one.")
+        elif data["latest_start"] < self.today and not self._is_begun():
+            self.add_error("latest_start", "This day is past.")
+
+    def _is_begun(self) -> bool:
+        """Whether the course that waits already counts from the day of an operation."""
+        return self.waiting is not None and self.waiting.sessions.exists()
 
     @property
     def anchor_at(self) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -22,6 +22,7 @@ from scheduling.refusals import refuse
 
 ARRIVED, COMPLETED, MISSED, UNDO, CANCEL, MOVE = "arrived", "completed", "missed", "undo", "cancel", "move"
 ACTS = {ARRIVED, COMPLETED, MISSED, UNDO, CANCEL, MOVE}
+FURTHEST = timedelta(days=2 * 366)
 RELOAD = "This page was not complete. Nothing was changed; please try once more."
 
 
@@ -88,7 +89,7 @@ def _cancel(request: HttpRequest, session: Session, *, now: datetime, by: User, 
 
 
 def _move(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:
-    start = read_start(request.POST, session)
+    start = read_start(request.POST, session, now=now)
     if start is None:
         raise refuse("New time: choose one of the times offered.")
     override = request.POST.get("override_reason", "").strip()[:200]
@@ -100,16 +101,17 @@ def _move(request: HttpRequest, session: Session, *, now: datetime, by: User, se
     return f"Moved to {say_moment(moved.local_start)}. The patient is told within a few minutes."
 
 
-def read_start(posted: Any, session: Session) -> datetime | None:
+def read_start(posted: Any, session: Session, *, now: datetime) -> datetime | None:
     """The chosen instant; a time that is not one of those offered comes as day and time on the site's clock."""
     try:
         if "day" in posted:
-            on, at = date.fromisoformat(posted.get("day", "")), posted.get("time", "")
-            return datetime.fromisoformat(f"{on}T{at}").replace(tzinfo=session.site.zone)
-        start = datetime.fromisoformat(posted.get("start", ""))
-    except ValueError:
+            on, at = date.fromisoformat(posted.get("day", "")), time.fromisoformat(posted.get("time", ""))
+            start = datetime.combine(on, at.replace(second=0, microsecond=0, tzinfo=None), session.site.zone)
+        else:
+            start = datetime.fromisoformat(posted.get("start", ""))
+        return start if start.tzinfo and abs(start - now) < FURTHEST else None
+    except (ValueError, OverflowError):
         return None
-    return start if start.tzinfo else None
 
 
 DO = {ARRIVED: _arrive, COMPLETED: _complete, MISSED: _miss, UNDO: _undo, CANCEL: _cancel, MOVE: _move}

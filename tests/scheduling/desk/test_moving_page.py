@@ -50,7 +50,9 @@ def test_a_time_against_the_rules_is_refused_with_its_reason(at_desk, course, fi
     assert Session.objects.get(pk=first.pk).start == first.start
 
 
-@pytest.mark.parametrize("start", ["", "soon", "2026-11-25", "2026-11-25T10:00:00"])
+@pytest.mark.parametrize(
+    "start", ["", "soon", "2026-11-25", "2026-11-25T10:00:00", "9999-12-31T23:59:00-12:00", "0001-01-01T00:00:00+14:00"]
+)
 def test_a_move_needs_one_of_the_times_offered(at_desk, first, start):
     assert told(act(at_desk, first, "move", start=start)) == ["New time: choose one of the times offered."]
 

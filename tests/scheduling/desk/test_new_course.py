@@ -160,6 +160,13 @@ def test_wrong_wishes_are_named_at_their_field(at_desk, patient, site, version):
     assert turned.context["form"].errors == {"latest_start": ["This day lies before the first one."]}
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2029-01-01"])
+def test_days_out_of_all_reach_are_refused(at_desk, patient, site, version, day):
+    page = at_desk.post(page_for(patient), wishes(site, version, earliest_start=day, latest_start=day))
+    away = ["This day is more than two years away."]
+    assert page.context["form"].errors == {"earliest_start": away, "latest_start": away}
+
+
 def test_a_protocol_of_another_clinic_cannot_be_asked_for(at_desk, patient, site, other_site):
     theirs = factories.make_protocol(code="theirs", site=other_site)
     page = at_desk.post(page_for(patient), wishes(site, theirs))
@@ -248,6 +255,26 @@ def test_visits_after_an_operation_are_previewed_and_booked_around_its_date(at_d
     operation, *visits = course.sessions.order_by("start")
     assert (operation.start, operation.holds.count()) == (datetime(2026, 12, 1, 12, 30, tzinfo=UTC), 0)
     assert [visit.local_date.isoformat() >= "2026-12-08" for visit in visits] == [True, True]
+
+
+def test_an_operation_while_the_patient_is_elsewhere_is_refused_in_words(at_desk, patient, site, implant, version):
+    asked = wishes(site, implant, anchor_date="2026-12-01", anchor_time="07:30", earliest_start="", latest_start="")
+    shown = at_desk.post(page_for(patient), asked)
+    other = factories.make_course(patient=patient, version=version)
+    factories.make_session(course=other, start=datetime(2026, 12, 1, 12, 30, tzinfo=UTC), minutes=60)
+    page = at_desk.post(page_for(patient), {**asked, "step": "book", "plan": shown.context["token"]})
+    assert page.status_code == 200
+    assert len(told(page)) == 2
+    assert not Course.objects.filter(version=implant).exists()
+
+
+def test_a_course_that_waited_past_its_first_day_can_still_be_planned(at_desk, waiting, site, version):
+    Course.objects.filter(pk=waiting.pk).update(earliest_start=factories.a_day(-3))
+    plan = reverse("admin:desk_course_plan", args=[waiting.pk])
+    shown = at_desk.post(plan, wishes(site, version, earliest_start=str(factories.a_day(-3))))
+    assert len(shown.context["plan"]["rows"]) == 4
+    over = wishes(site, version, earliest_start=str(factories.a_day(-3)), latest_start=str(factories.a_day(-1)))
+    assert at_desk.post(plan, over).context["form"].errors == {"latest_start": ["This day is past."]}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, time
 from typing import Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
