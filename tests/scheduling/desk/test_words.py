@@ -2,7 +2,6 @@
 
 from datetime import date, datetime, time
 from typing import Any
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
