@@ -18,7 +18,7 @@ from .seats import Board, Seat, spans_of
 from .single import Desk, Draft, draft_course
 from .timeline import Span, Timeline, reach_of
 
-DRAFTS_PER_SECOND = 8
+DRAFTS_PER_SECOND = 2
 """How many drafts the improvement of an intake may make for each second of the time limit: work, not the clock."""
 
 NOTHING = Draft((), None, 0)
@@ -182,8 +182,7 @@ class Intake:
 
         first = sorted(courses, key=lambda c: (not c.current, linked(c), size(c)))
         second = sorted(courses, key=lambda c: (not c.current, size(c)))
-        third = sorted(courses, key=lambda c: (not c.current, -size(c)))
-        return [first, second, third] if 1 < len(courses) <= 12 else [first]
+        return [first, second] if 1 < len(courses) <= 12 else [first]
 
     def _hold_current(self, courses: list[Course]) -> dict[str, list[tuple[Seat, Span]]]:
         """Keep what is booked now for its own course until that course is placed."""
@@ -202,6 +201,8 @@ class Intake:
         if len(courses) == 1:
             return
         self.left = drafts
+        # Most of these trials lead nowhere: each may cost little.
+        self.desk.effort = 0.08
         dice = random.Random(self.seed)  # noqa: S311 (an order of trials, nothing secret)
         while self.left > 0 and not self.out_of_time():
             if self._improve_each(courses):
@@ -271,7 +272,7 @@ class Intake:
 
     def finish(self) -> None:
         """Look once more, without haste, for plans of the courses that have none."""
-        self.desk.patient = True
+        self.desk.effort, self.desk.patient = 0.25, True
         for course in self.problem.courses:
             draft = self.drafts[course.id]
             if draft.cost is None and not self.alone[course.id].is_impossible:

@@ -118,7 +118,7 @@ def _solve_linked(
 ) -> tuple[int | None, int, tuple[tuple[int, int, int, int], ...]]:
     """A good plan first, so that there is one whenever the time runs out; then the proof, or a better plan."""
     search, steps = search_in(1), int(JOINT_STEPS * desk.effort)
-    best = _dive(desk, search, ceiling)
+    best = _dive(desk, search) if ceiling >= INF else None
     answer = search.run(limit=steps, ceiling=ceiling if best is None else best.cost or ceiling)
     bound = answer.bound
     best = answer if answer.cost is not None else best
@@ -131,12 +131,13 @@ def _solve_linked(
         bound = max(bound, answer.bound)
         best = answer if answer.cost is not None else best
         if best is None and bound < min(top, INF):
-            best = _dive(desk, search, ceiling)
-    if best is None and bound < min(ceiling, INF) and desk.patient and not desk.out_of_time():
-        answer = search.run(limit=LAST_STEPS, ceiling=ceiling)
+            best = _dive(desk, search)
+    top = top if best is None else best.cost or top
+    if best is None and ceiling >= INF and bound < INF and desk.patient and not desk.out_of_time():
+        answer = search.run(limit=LAST_STEPS)
         best, bound = (answer if answer.cost is not None else None), max(bound, answer.bound)
-    elif best is not None and best.cost is not None and bound < best.cost:
-        answer = search.run(limit=int(QUICK_STEPS * desk.effort), weight=18, ceiling=best.cost)
+    elif bound < top:
+        answer = search.run(limit=int(QUICK_STEPS * desk.effort), weight=18, ceiling=top)
         best = answer if answer.cost is not None else best
     return _given(best, bound)
 
@@ -147,11 +148,11 @@ def _given(best: JointAnswer | None, bound: int) -> tuple[int | None, int, tuple
     return best.cost, min(bound, best.cost), best.plan
 
 
-def _dive(desk: Desk, search: JointSearch, ceiling: int) -> JointAnswer | None:
+def _dive(desk: Desk, search: JointSearch) -> JointAnswer | None:
     """Some good plan, soon: start day by start day, each with few steps, until one has a plan."""
     for weight, steps in DIVES:
         for day in search.likely_days():
-            answer = search.run(limit=steps, weight=weight, ceiling=ceiling, only=day)
+            answer = search.run(limit=steps, weight=weight, only=day)
             if answer.cost is not None:
                 return answer
             if desk.out_of_time():
