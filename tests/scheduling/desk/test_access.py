@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.urls import reverse
+from django.views.defaults import server_error
 
 from scheduling.models import Notice, Session
 from tests import factories
@@ -125,3 +126,26 @@ def test_pages_carry_no_inline_script_and_no_inline_style(at_desk, everything_he
         assert " onclick=" not in text, url
         assert not re.search(r"<script(?![^>]* src=)", text), url
         assert "'unsafe" not in response.headers["Content-Security-Policy"]
+
+
+def test_refusals_are_pages_in_words_under_the_same_policy(at_desk, course):
+    missing = at_desk.get("/admin/scheduling/course/0/change/")
+    forbidden = at_desk.post(reverse("admin:desk_decide", args=[course.pk, 1]))
+    assert (missing.status_code, forbidden.status_code) == (404, 403)
+    assert "There is no such page, or it belongs to a clinic that is not yours." in missing.content.decode()
+    assert "Your role does not include this." in forbidden.content.decode()
+    assert "<style" not in missing.content.decode() + forbidden.content.decode()
+
+
+def test_a_page_that_is_too_old_says_that_nothing_was_changed(client, clerk, course, clock):
+    client.handler.enforce_csrf_checks = True
+    client.force_login(clerk)
+    page = client.post(reverse("admin:desk_course_stop", args=[course.pk]), {"reason": "x"})
+    assert page.status_code == 403
+    assert "For safety nothing was changed." in page.content.decode()
+
+
+def test_an_error_of_ours_shows_no_traceback(rf):
+    page = server_error(rf.get("/"))
+    assert page.status_code == 500
+    assert "Nothing was half done." in page.content.decode()
