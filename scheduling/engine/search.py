@@ -18,7 +18,7 @@ from .seats import Board, Seat, spans_of
 from .single import Desk, Draft, draft_course
 from .timeline import Span, Timeline, reach_of
 
-DRAFTS_PER_SECOND = 2
+DRAFTS_PER_SECOND = 6
 """How many drafts the improvement of an intake may make for each second of the time limit: work, not the clock."""
 
 NOTHING = Draft((), None, 0)
@@ -222,13 +222,13 @@ class Intake:
     def _is_settled(self, course: Course) -> bool:
         """Whether a course has what it would have alone, or is proven best since the last change."""
         draft, alone = self.drafts[course.id], self.alone[course.id]
-        if draft.cost is not None and draft.cost <= alone.bound:
+        if draft.cost is not None and draft.cost <= self.worth(alone):
             return True
         return alone.is_impossible or self.proven_at.get(course.id) == self.changes
 
     def _improve_some(self, courses: list[Course], dice: random.Random) -> bool:
         """Put a course that pays for others before one or two of them."""
-        regret = {c.id: self.worth(self.drafts[c.id]) - min(self.alone[c.id].bound, UNPLANNED) for c in courses}
+        regret = {c.id: self.worth(self.drafts[c.id]) - self.worth(self.alone[c.id]) for c in courses}
         losers = sorted((c for c in courses if regret[c.id] > 0), key=lambda c: -regret[c.id])
         tries = [(loser, other) for loser in losers for other in courses if other is not loser]
         dice.shuffle(tries)
@@ -250,8 +250,10 @@ class Intake:
         before = sum(self.worth(draft) for draft in old)
         spent = 0
         for at, course in enumerate(group):
-            rest = sum(min(self.alone[later.id].bound, UNPLANNED) for later in group[at + 1 :])
+            rest = sum(self.worth(self.alone[later.id]) for later in group[at + 1 :])
             ceiling = before - spent - rest
+            if ceiling <= self.worth(self.alone[course.id]):
+                break
             self.left -= 1
             draft = self.draft(course, ceiling) if ceiling < UNPLANNED else self.draft(course)
             if len(group) == 1 and draft.cost is None and draft.bound >= before:
