@@ -2,16 +2,17 @@
 
 import random
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
-TMS = {
+TMS: dict[str, Any] = {
     "minutes": 30,
     "treatment": [5, 25],
     "holds": [{"kind": "tms_device", "from": 0, "to": 30}, {"kind": "tms_operator", "from": 0, "to": 25}],
 }
-MAPPING = {
+MAPPING: dict[str, Any] = {
     "minutes": 75,
     "treatment": [50, 70],
     "holds": [
@@ -20,7 +21,7 @@ MAPPING = {
         {"kind": "tms_operator", "from": 0, "to": 75},
     ],
 }
-INFUSION = {
+INFUSION: dict[str, Any] = {
     "minutes": 120,
     "treatment": [15, 55],
     "holds": [
@@ -29,7 +30,7 @@ INFUSION = {
         {"kind": "monitor", "from": 55, "to": 110},
     ],
 }
-SPRAVATO = {
+SPRAVATO: dict[str, Any] = {
     "minutes": 155,
     "treatment": [15, 20],
     "holds": [
@@ -38,7 +39,7 @@ SPRAVATO = {
         {"kind": "monitor", "from": 25, "to": 145},
     ],
 }
-PAIRED = {
+PAIRED: dict[str, Any] = {
     "minutes": 60,
     "treatment": [10, 50],
     "holds": [
@@ -48,7 +49,7 @@ PAIRED = {
         {"kind": "tms_device", "from": 60, "to": 75, "same_as": 0},
     ],
 }
-SAINT = {
+SAINT: dict[str, Any] = {
     "minutes": 560,
     "treatment": [0, 550],
     "holds": [
@@ -99,9 +100,9 @@ def protocol_of(family, long=True):
         track = {"name": "saint", "visit": "day", "phases": [phase("days", 1, 5, 5, 20, max_gap_hours=28)]}
         return {"visits": {"day": SAINT}, "tracks": [track], "links": []}
     if family == "paired":
-        track = {"name": "both", "visit": "paired", "continuity": "tms_device"}
-        track["phases"] = [phase("series", weeks, 7, 2, 24, slip_days=5), phase("rest", 1, 10, 0, 0)]
-        track["phases"].append(phase("last", 1, 7, 1, 24, slip_days=3))
+        phases = [phase("series", weeks, 7, 2, 24, slip_days=5), phase("rest", 1, 10, 0, 0)]
+        phases.append(phase("last", 1, 7, 1, 24, slip_days=3))
+        track = {"name": "both", "visit": "paired", "continuity": "tms_device", "phases": phases}
         return {"visits": {"paired": PAIRED}, "tracks": [track], "links": []}
     if family == "combined":
         tracks = [
@@ -159,7 +160,7 @@ def iso(zone, moment):
     return moment.astimezone(ZoneInfo(zone)).isoformat()
 
 
-RESOURCES = [
+RESOURCES: list[tuple[str, int, int, list[list[str]]]] = [
     ("tms_device", 3, 1, [["figure8"], ["figure8"], ["figure8", "h7"]]),
     ("tms_operator", 3, 1, [[], [], []]),
     ("chair", 3, 1, [[], [], []]),
@@ -240,7 +241,9 @@ def _bookings(rng, zone, start, horizon, opening, closed, resources, load):
     out, day = [], start - timedelta(days=1)
     while day <= horizon:
         if WEEK[day.weekday()] in opening and day not in closed:
-            taken = {(r["id"], seat): set() for r in resources for seat in range(r["seats"])}
+            taken: dict[tuple[str, int], set[int]] = {
+                (r["id"], seat): set() for r in resources for seat in range(r["seats"])
+            }
             for _ in range(round(load * seats * 16)):
                 shape = rng.choice([*shapes[:1] * 3, *shapes[:3]])
                 holds = _try_visit(rng, resources, taken, shape, 480 + rng.randrange(0, 600 - shape["minutes"], 5))

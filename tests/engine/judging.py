@@ -13,6 +13,8 @@ EXAMPLES = SHARED if SHARED.is_dir() else HERE / "examples"
 
 def _load():
     spec = importlib.util.spec_from_file_location("planning_judge", HERE / "verify.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

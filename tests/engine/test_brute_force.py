@@ -4,6 +4,7 @@ import itertools
 import random
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -62,9 +63,12 @@ def tiny(seed, linked):
         "long": Visit(90, (15, 60), (HoldNeed("chair", 0, 100), HoldNeed("nurse", 0, 30))),
         "short": Visit(60, (0, 45), (HoldNeed("chair", 0, 60, rng.choice([None, "big"])),)),
     }
-    gaps = {"min_gap_hours": rng.choice([0, 20, 23.5, 24, 40]), "max_gap_hours": rng.choice([None, 72, 100])}
+    gaps: dict[str, Any] = {
+        "min_gap_hours": rng.choice([0, 20, 23.5, 24, 40]),
+        "max_gap_hours": rng.choice([None, 72, 100]),
+    }
     most = rng.choice([None, None, (2, 4)])
-    first = (Phase("one", 1, rng.choice([3, 5]), 2, **gaps, slip_days=2, max_in=most),)
+    first: tuple[Phase, ...] = (Phase("one", 1, rng.choice([3, 5]), 2, **gaps, slip_days=2, max_in=most),)
     if not linked:
         first += (Phase("two", 1, 4, 1, 20, slip_days=2, max_in=most, visit=rng.choice([None, "short"])),)
     tracks = [Track("a", "long", first, continuity="chair")]

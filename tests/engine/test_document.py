@@ -3,6 +3,7 @@
 import copy
 import json
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 
@@ -262,7 +263,7 @@ def test_a_text_that_is_no_document_is_refused(text, line):
         (lambda: Interval(datetime(2026, 1, 1), datetime(2026, 1, 2)), "[0]"),  # noqa: DTZ001 (what is refused)
         (lambda: Booking("a", 0, datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)), "end"),
         (lambda: Visit(30, (0, 40)), "treatment[1]"),
-        (lambda: Visit(30, (0, 30), [HoldNeed("chair", 0, 30)]), "holds"),
+        (lambda: Visit(30, (0, 30), cast(Any, [HoldNeed("chair", 0, 30)])), "holds"),
         (lambda: HoldNeed("chair", 30, 30), "to"),
         (lambda: Phase("a", 1, 7, 1, float("inf")), "min_gap_hours"),
         (lambda: Link("apart", track="a"), "track"),
@@ -275,9 +276,10 @@ def test_a_text_that_is_no_document_is_refused(text, line):
     ],
 )
 def test_the_dataclasses_refuse_wrong_input_when_built(build, field):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(FormatError) as caught:
         build()
     assert caught.value.field == field
+    assert isinstance(caught.value, ValueError)
 
 
 @pytest.mark.parametrize("name", ["tiny", "tiny-infeasible", "saint", "spravato", "ketamine"])
