@@ -15,7 +15,7 @@ STATE_DIR = PLACE.state
 env = environ.Env()
 
 PRODUCTION = env.str("CADENCE_ENV", default="development") == "production"
-TESTING = "pytest" in sys.modules
+TESTING = "clinic.pytest_services" in sys.modules  # the plugin of a test run; pytest itself others import too
 DEBUG = env.bool("DEBUG", default=False)
 DEVELOPMENT_KEY = "for-trying-out-on-one-machine-only-never-in-production"
 SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_KEY)

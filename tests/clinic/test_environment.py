@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from clinic import environment
 from clinic.localservices.place import BASE_DIR
@@ -146,3 +147,13 @@ def test_database_that_does_not_answer_is_told_in_one_sentence() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("The database at 127.0.0.1:1/cadence does not answer: ")
     assert (done.stderr.count("\n"), "secret" in done.stderr) == (1, False)
+
+
+def test_the_quick_password_hash_is_only_that_of_a_test_run() -> None:
+    """A process that merely imports pytest, as a clock for trying things out does, keeps the real hash."""
+    read = "import pytest; from clinic import settings; print(hasattr(settings, 'PASSWORD_HASHERS'))"
+    asked = run([sys.executable, "-c", read])
+    assert (asked.stdout, settings.PASSWORD_HASHERS) == (
+        "False\n",
+        ["django.contrib.auth.hashers.MD5PasswordHasher"],
+    )
