@@ -7,7 +7,7 @@ from functools import update_wrapper
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -49,6 +49,10 @@ class DeskSite(admin.AdminSite):
             context["desk_navigation"] = build_navigation(self, request)
             context["desk_new_course_url"] = reverse("admin:scheduling_course_add") if may_start else ""
         return context
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """No form of the desk completes as one types: that would put names into addresses."""
+        raise Http404
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         today = describe_today(request) if request.user.has_perm("scheduling.view_session") else {}

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from clinic.models import Site, User
 from scheduling.desk.history import HistoryAdmin
+from scheduling.desk.searches import SearchingAdmin
 
 
 def staff_of(request: HttpRequest) -> User:
@@ -27,7 +28,7 @@ def badge(state: str, text: str) -> SafeString:
     return format_html('<span class="badge {}">{}</span>', state, text)
 
 
-class SiteScopedAdmin(HistoryAdmin):
+class SiteScopedAdmin(SearchingAdmin, HistoryAdmin):
     """Rows whose site, found over `site_path`, is one of the user's; a row elsewhere answers 404.
 
     Override `get_queryset` (and call super) only to add to it, and `limit_to_sites` where one path is not enough.

@@ -30,6 +30,7 @@ from scheduling.desk.find_patients import find_patients
 from scheduling.desk.new_course_form import WISHES, NewCourseForm
 from scheduling.desk.plan_token import StalePlan, read_plan, sign_plan
 from scheduling.desk.proposal_page import describe_proposal
+from scheduling.desk.searches import is_search, read_search, refuse_unknown, start_search
 from scheduling.desk.wording import describe_relaxations
 from scheduling.engine import CoursePlan
 from scheduling.models import Course
@@ -62,7 +63,11 @@ def show_new_course(request: HttpRequest, admin_site: AdminSite, *, waiting: Cou
 
 
 def _choose_patient(request: HttpRequest, admin_site: AdminSite, patients: Any) -> HttpResponse:
-    text = request.GET.get("q", "").strip()
+    if is_search(request):
+        return start_search(request)
+    if (away := refuse_unknown(request)) is not None:
+        return away
+    text = read_search(request)
     found = list(find_patients(patients, text).select_related("home_site")[: FOUND_AT_MOST + 1]) if text else []
     context = {"query": text, "found": found[:FOUND_AT_MOST], "has_more": len(found) > FOUND_AT_MOST}
     return _render(request, admin_site, "patient", None, **context)

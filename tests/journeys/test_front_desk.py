@@ -142,6 +142,21 @@ def test_a_course_is_booked_with_the_keyboard_alone(live_server, chromium, ada, 
     assert Course.objects.get().sessions.count() == 4
 
 
+def test_a_search_stays_in_the_box_and_out_of_the_address_also_on_the_way_back(live_server, chromium, ada, clerk):
+    asked: list[str] = []
+    with clean_page(chromium) as page:
+        page.on("request", lambda request: asked.append(request.url.lower()))
+        log_in(page, live_server.url, clerk.username)
+        page.get_by_label("Find a patient").fill("abbott 1980-05-31")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Abbott, Ada").click()
+        page.get_by_role("heading", name="Abbott, Ada").wait_for()
+        page.go_back()
+        assert page.get_by_label("Search patients").input_value() == "abbott 1980-05-31"
+        page.get_by_role("link", name="Abbott, Ada").wait_for()
+    assert [url for url in asked if "abbott" in url or "1980" in url] == []
+
+
 def test_every_page_keeps_the_content_security_policy_and_fits_a_tablet(live_server, chromium, open_site, ada, version):
     now = timezone.now().replace(microsecond=0)
     course = factories.make_course(patient=ada, version=version)

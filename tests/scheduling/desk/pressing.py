@@ -17,5 +17,10 @@ def act(client: Any, session: Session, name: str, *, seen_at: Any = None, **fiel
     return client.post(url, {"seen_at": seen, **fields}, follow=True)
 
 
+def search(client: Any, url: str, text: str) -> Any:
+    """Type into the search box of a page, and press Enter."""
+    return client.post(url, {"find": text}, follow=True)
+
+
 def told(response: Any) -> list[str]:
     return [str(message) for message in response.context["messages"]]

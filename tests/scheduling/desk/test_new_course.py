@@ -10,7 +10,7 @@ from clinic.models import Closure
 from protocols.models import ProtocolVersion, Stage, Track, VisitType
 from scheduling.models import Course, Hold, Notice, Session
 from tests import factories
-from tests.scheduling.desk.pressing import told
+from tests.scheduling.desk.pressing import search, told
 
 pytestmark = pytest.mark.django_db
 
@@ -40,9 +40,9 @@ def test_a_patient_is_found_by_any_of_name_phone_and_birth_date(at_desk, patient
     patient.save()
     url = reverse("admin:scheduling_course_add")
     for text in ("abb", "ada ABBOTT", "5550100142", "555-010", "1980-05-31", "05/31/1980", "abbott 1980-05-31"):
-        assert at_desk.get(url, {"q": text}).context["found"] == [patient], text
+        assert search(at_desk, url, text).context["found"] == [patient], text
     for text in ("zeller", "abbott 1981-05-31", "999"):
-        assert at_desk.get(url, {"q": text}).context["found"] == [], text
+        assert search(at_desk, url, text).context["found"] == [], text
 
 
 def test_a_patient_of_another_clinic_is_not_found(at_desk, stranger):

@@ -8,6 +8,7 @@ from django.urls import reverse
 from clinic.models import Patient, PatientAbsence
 from tests import factories
 from tests.scheduling.desk.forms import add_row, fill
+from tests.scheduling.desk.pressing import search
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ def page_of(patient):
 
 
 def found(client, text):
-    return list(client.get(reverse(LIST), {"q": text}).context["cl"].result_list)
+    return list(search(client, reverse(LIST), text).context["cl"].result_list)
 
 
 def test_a_clerk_adds_a_patient_with_the_times_they_can_come(desk, site):
