@@ -21,7 +21,7 @@ from scheduling.findings import refusals_of
 from scheduling.locking import booking_transaction, lock_course, lock_patient, lock_resources, retried
 from scheduling.messages import outbox
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
-from scheduling.planning import Proposal, cost_parts, propose_course
+from scheduling.planning import FURTHEST, Proposal, cost_parts, propose_course
 from scheduling.refusals import BookingRefused
 from scheduling.seating import insert_sessions
 from scheduling.shapes import periods_of
@@ -115,6 +115,9 @@ def _validate_request(course: Course, anchor: VisitType | None, anchor_at: datet
         faults["latest_start"] = "The latest start lies before the earliest."
     elif course.latest_start < now.astimezone(site.zone).date() and anchor is None:
         faults["latest_start"] = "The latest start lies in the past."
+    for field in ("earliest_start", "latest_start"):
+        if abs(getattr(course, field) - now.astimezone(site.zone).date()) > FURTHEST:
+            faults[field] = "This day is more than two years away."
     if len(course.reference) > 60:
         faults["reference"] = "A referral number has at most 60 characters."
     try:
@@ -125,6 +128,8 @@ def _validate_request(course: Course, anchor: VisitType | None, anchor_at: datet
         faults["anchor_at"] = f"Give the date and time of: {anchor.name}."
     if anchor is None and anchor_at is not None:
         faults["anchor_at"] = "This protocol is not counted from a date of its own."
+    elif anchor_at is not None and abs(anchor_at - now) > FURTHEST:
+        faults["anchor_at"] = "This day is more than two years away."
     if faults:
         raise ValidationError(faults)
 

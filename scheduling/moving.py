@@ -12,7 +12,7 @@ from scheduling.findings import explain
 from scheduling.locking import booking_transaction, lock_course, lock_kinds, lock_session, retried
 from scheduling.messages import outbox
 from scheduling.models import Course, Hold, Session, SessionStatus
-from scheduling.planning import alone, legal_starts_of
+from scheduling.planning import FURTHEST, alone, legal_starts_of
 from scheduling.posing import let_go, only_given, with_course
 from scheduling.refusals import BookingRefused, Refusal
 from scheduling.seating import claiming, free_seats, hold_rows, label, refuse_session, set_times
@@ -69,6 +69,8 @@ def _refuse_unmovable(session: Session, start: datetime, now: datetime) -> None:
         )
     if start <= now:
         raise refuse_session(session, "A visit cannot be moved into the past.", rule="past")
+    if start > now + FURTHEST:
+        raise refuse_session(session, "A visit cannot be moved more than two years ahead.", rule="horizon")
 
 
 def _legal_placement(

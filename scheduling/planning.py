@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from clinic.models import Site
@@ -15,6 +15,9 @@ from scheduling.models import Course, Session
 from scheduling.posing import Key, only_given, with_anchor
 from scheduling.shapes import shape_visit
 from scheduling.snapshots import read_clinic, read_problem
+
+FURTHEST = timedelta(days=2 * 366)
+"""Nothing is asked for, or moved, further away than this."""
 
 
 @dataclass(frozen=True)

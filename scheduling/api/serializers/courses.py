@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from rest_framework import serializers
@@ -109,7 +109,8 @@ class CourseInput(StrictSerializer):
             raise serializers.ValidationError({"site": "The patient's home site is not one of this key's; name one."})
         if course["version"].protocol.site_id not in (None, site.pk):
             raise serializers.ValidationError({"protocol": "This protocol belongs to another site."})
-        course.setdefault("latest_start", course["earliest_start"] + timedelta(days=DEFAULT_START_DAYS))
+        span = timedelta(days=DEFAULT_START_DAYS)
+        course.setdefault("latest_start", min(course["earliest_start"], date.max - span) + span)
         if course["latest_start"] < course["earliest_start"]:
             raise serializers.ValidationError({"latest_start": "Lies before earliest_start."})
         if course.setdefault("preferred_time", patient.preferred_time) is None:

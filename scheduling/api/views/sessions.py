@@ -7,6 +7,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -92,7 +93,9 @@ class OpeningViewSet(KeyViewSet):
     @extend_schema(parameters=[OpeningQuery], responses=OpeningSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Starts that the site's hours and free seats allow, for any patient. At most 31 days are asked for at once."""
-        query = read_query(OpeningQuery, request)
+        query, now = read_query(OpeningQuery, request), timezone.now()
+        if abs(query["first_on"] - now.date()) > planning.FURTHEST:
+            raise ValidationError({"first_on": "This day is more than two years away."})
         site = get_object_or_404(self.sites, uuid=query["site"])
         visit_type = get_object_or_404(
             self.get_queryset(), version__protocol__uuid=query["protocol"], code=query["visit_type"]
@@ -102,6 +105,6 @@ class OpeningViewSet(KeyViewSet):
             visit_type=visit_type,
             first_on=query["first_on"],
             last_on=query["last_on"],
-            now=timezone.now(),
+            now=now,
         )
         return Response({"results": describe_placed(placed, site=site)})

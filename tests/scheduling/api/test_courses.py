@@ -118,6 +118,13 @@ def test_every_fault_of_a_course_is_named(api: APIClient, stranger: Patient, ver
             {"/latest_start": "The latest start lies in the past."},
         ),
         (
+            {"earliest_start": "0001-01-01", "latest_start": "9999-12-31"},
+            {
+                "/earliest_start": "This day is more than two years away.",
+                "/latest_start": "This day is more than two years away.",
+            },
+        ),
+        (
             {"anchor_at": "2026-12-01T08:00:00-05:00"},
             {"/anchor_at": "This protocol is not counted from a date of its own."},
         ),
@@ -132,6 +139,15 @@ def test_a_wish_that_cannot_be_is_refused(
     assert not Course.objects.exists()
 
 
+def test_a_start_at_the_end_of_time_has_no_day_two_weeks_later(
+    api: APIClient, patient: Patient, version: ProtocolVersion
+) -> None:
+    body = body_of(patient, version, earliest_start="9999-12-30")
+    del body["latest_start"]
+    answer = api.post("/api/v1/courses/", body, format="json")
+    assert (answer.status_code, set(pointers(answer.json()))) == (400, {"/earliest_start", "/latest_start"})
+
+
 def test_a_protocol_of_another_site_is_not_there(
     api: APIClient, patient: Patient, version: ProtocolVersion, other_site: Site
 ) -> None:
@@ -144,6 +160,16 @@ def test_a_session_moves_to_a_legal_time(api: APIClient, course: Course) -> None
     session = course.sessions.get(number=1)
     answer = api.post(f"/api/v1/sessions/{session.uuid}/move/", {"start": "2026-11-24T15:00:00-05:00"}, format="json")
     assert (answer.status_code, answer.json()["start"], answer.json()["sequence"]) == (200, "2026-11-24T20:00:00Z", 1)
+
+
+@pytest.mark.parametrize("start", ["9999-12-31T23:59:59Z", "2099-01-01T15:00:00Z"])
+def test_no_session_moves_out_of_reach(api: APIClient, course: Course, start: str) -> None:
+    session = course.sessions.get(number=1)
+    answer = api.post(f"/api/v1/sessions/{session.uuid}/move/", {"start": start}, format="json")
+    assert (answer.status_code, [error["detail"] for error in answer.json()["errors"]]) == (
+        409,
+        ["A visit cannot be moved more than two years ahead."],
+    )
 
 
 def test_a_move_against_the_rules_lists_them_and_changes_nothing(api: APIClient, course: Course) -> None:
@@ -203,6 +229,13 @@ def test_openings_of_more_than_a_month_are_refused(api: APIClient, site: Site, v
     query = {"site": str(site.uuid), "protocol": str(version.protocol.uuid), "visit_type": "visit"}
     answer = api.get("/api/v1/openings/", {**query, "first_on": "2026-11-24", "last_on": "2027-03-01"})
     assert pointers(answer.json()) == {"/last_on": "Lies before first_on, or more than 31 days after it."}
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2099-01-01", "9999-12-31"])
+def test_openings_out_of_reach_are_refused(api: APIClient, site: Site, version: ProtocolVersion, day: str) -> None:
+    query = {"site": str(site.uuid), "protocol": str(version.protocol.uuid), "visit_type": "visit"}
+    answer = api.get("/api/v1/openings/", {**query, "first_on": day, "last_on": day})
+    assert pointers(answer.json()) == {"/first_on": "This day is more than two years away."}
 
 
 @pytest.mark.parametrize("rows", [1, 30])
