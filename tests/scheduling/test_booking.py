@@ -78,10 +78,10 @@ def test_request_course_names_each_field_at_fault(patient: Patient, site: Site, 
     assert not Course.objects.exists()
 
 
-@pytest.mark.parametrize("at_", [datetime.min, datetime(1950, 1, 1), datetime.max])
-def test_an_operation_out_of_reach_is_refused(patient: Patient, site: Site, at_: datetime) -> None:
+@pytest.mark.parametrize("year", [1, 1950, 9999])
+def test_an_operation_out_of_reach_is_refused(patient: Patient, site: Site, year: int) -> None:
     with pytest.raises(ValidationError) as refused:
-        ask(patient, site, version=make_implant(), anchor_at=at_.replace(tzinfo=UTC))
+        ask(patient, site, version=make_implant(), anchor_at=datetime(year, 12, 31, tzinfo=UTC))
     assert refused.value.message_dict == {"anchor_at": ["This day is more than two years away."]}
 
 
