@@ -63,14 +63,20 @@ def read_locked_problem(course: Course, session: Session, *, now: datetime) -> e
 
 
 def _refuse_unmovable(session: Session, start: datetime, now: datetime) -> None:
-    if session.status != SessionStatus.BOOKED:
-        raise refuse_session(
-            session, f"This visit cannot be moved: it is {session.get_status_display().lower()}.", rule="status"
-        )
+    _refuse_unless_to_come(session, "moved", now)
     if start <= now:
         raise refuse_session(session, "A visit cannot be moved into the past.", rule="past")
     if start > now + FURTHEST:
         raise refuse_session(session, "A visit cannot be moved more than two years ahead.", rule="horizon")
+
+
+def _refuse_unless_to_come(session: Session, act: str, now: datetime) -> None:
+    """Who is late may still come at another time; of a visit that is over only what became of it can be said."""
+    if session.status != SessionStatus.BOOKED:
+        status = session.get_status_display().lower()
+        raise refuse_session(session, f"This visit cannot be {act}: it is {status}.", rule="status")
+    if session.end <= now and session.visit_type.place != Place.EXTERNAL:
+        raise refuse_session(session, f"This visit cannot be {act}: it is over. Record what became of it.", rule="past")
 
 
 def _legal_placement(
@@ -142,10 +148,7 @@ def cancel_session(
         if session.status == SessionStatus.CANCELLED:
             return session
         session = lock_session(session.pk, seen_at=seen_at)
-        if session.status != SessionStatus.BOOKED:
-            raise refuse_session(
-                session, f"This visit cannot be cancelled: it is {session.get_status_display().lower()}.", rule="status"
-            )
+        _refuse_unless_to_come(session, "cancelled", now)
         cancel_sessions([session], reason=reason, now=now, by=by)
         settle_course(course, now=now)
         outbox.sessions_changed(course, [session], now=now)

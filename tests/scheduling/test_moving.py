@@ -132,6 +132,17 @@ def test_only_a_booked_session_moves(second: Session, status: str) -> None:
         move_session(second, start=second.start + timedelta(hours=1), now=NOW)
 
 
+def test_a_visit_that_is_over_is_neither_moved_nor_cancelled(course: Course) -> None:
+    first = course.sessions.get(number=1)
+    later, before = first.start + timedelta(hours=5), rows()
+    with pytest.raises(BookingRefused, match="it is over"):
+        move_session(first, start=later, now=first.end, override_reason="The patient came late")
+    with pytest.raises(BookingRefused, match="it is over"):
+        cancel_session(first, reason="The patient is away", now=first.end)
+    assert rows() == before
+    assert move_session(first, start=later, now=first.end - MINUTE).start == later
+
+
 def test_no_session_moves_into_the_past(second: Session) -> None:
     with pytest.raises(BookingRefused, match="into the past"):
         move_session(second, start=NOW - MINUTE, now=NOW, override_reason="Please")
