@@ -258,14 +258,17 @@ def take_back_replan(course: Course, missed: Session, *, now: datetime, by: User
         raise refuse_session(missed, "The course has been stopped.", rule="status")
     replaced = course.sessions.filter(track=missed.track_id, created_at=missed.status_at).exclude(pk=missed.pk)
     replacement = replaced.select_related("track").first()
+    cancelled: list[Session] = []
     if replacement is not None:
-        if replacement.status != SessionStatus.BOOKED or replacement.start <= now:
-            raise refuse_session(missed, "The visit planned in its place has begun.", rule="status")
-        cancel_sessions([replacement], reason="Planned by mistake", now=now, by=by)
+        # Staff may have cancelled it themselves, seeing that it stood there by mistake.
+        if replacement.status != SessionStatus.CANCELLED:
+            if replacement.status != SessionStatus.BOOKED or replacement.start <= now:
+                raise refuse_session(missed, "The visit planned in its place has begun.", rule="status")
+            cancelled = cancel_sessions([replacement], reason="Planned by mistake", now=now, by=by)
         missed.number = _reopen_number(course, missed, replacement, now=now)
     missed.save(update_fields=["number"])
     _reseat(course, missed)
-    return [replacement] if replacement else []
+    return cancelled
 
 
 def _reopen_number(course: Course, missed: Session, replacement: Session, *, now: datetime) -> int:

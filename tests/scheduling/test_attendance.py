@@ -12,6 +12,7 @@ from protocols.models import Need, Phase, Stage, VisitType
 from scheduling.attendance import mark_arrived, mark_completed, mark_missed, mark_unrecorded, undo_attendance
 from scheduling.booking import plan_and_book, stop_course
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
+from scheduling.moving import cancel_session
 from scheduling.refusals import BookingRefused
 from scheduling.snapshots import read_problem
 from tests import factories
@@ -265,6 +266,18 @@ def test_a_wrong_missed_click_is_undone_whole(patient: Patient, chair: Resource,
     new.refresh_from_db()
     assert (new.status, new.sequence) == (SessionStatus.CANCELLED, 1)
     assert sorted(Hold.objects.values_list("session__number", flat=True)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_wrong_missed_click_is_undone_after_its_replacement_was_cancelled(
+    patient: Patient, chair: Resource, clerk: User
+) -> None:
+    course = book(patient)
+    before = times(course)
+    first = course.sessions.get(number=1)
+    outcome = mark_missed(first, reason="no_show", now=after(first), by=clerk)
+    cancel_session(outcome.replanned[0], reason="Clicked by mistake", now=after(first) + MINUTE)
+    undo_attendance(first, now=after(first) + 2 * MINUTE, by=clerk)
+    assert [time for time in times(course) if time[2] != "cancelled"] == before
 
 
 def test_a_missed_click_is_not_undone_where_its_seat_is_taken(
