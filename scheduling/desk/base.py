@@ -56,11 +56,6 @@ class SiteScopedAdmin(SearchingAdmin, HistoryAdmin):
         actions.pop("delete_selected", None)
         return actions
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """A list is called by what it lists."""
-        title = str(self.opts.verbose_name_plural)
-        return super().changelist_view(request, {"title": title[:1].upper() + title[1:], **(extra_context or {})})
-
     def zone_of(self, row: Any) -> ZoneInfo | None:
         """The zone of the row's site, whose wall clock its forms speak."""
         found: Any = row

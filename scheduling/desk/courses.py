@@ -9,13 +9,14 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from clinic.models import Patient
 from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.base import SiteScopedAdmin, badge
 from scheduling.desk.course_acts import decide_at_point, show_stopping, tick_gate
-from scheduling.desk.course_page import show_course
+from scheduling.desk.course_page import WAITING, show_course
 from scheduling.desk.find_patients import find_patients
 from scheduling.desk.new_course import show_new_course
 from scheduling.desk.printed_calendar import show_printed_calendar
@@ -26,7 +27,7 @@ from scheduling.models.session import GONE
 
 @admin.register(Course)
 class CourseAdmin(SiteScopedAdmin):
-    list_display = ("patient_name", "protocol", "state", "progress", "first_visit", "last_visit", "note")
+    list_display = ("patient_name", "protocol", "state", "progress", "first_visit", "last_visit")
     list_filter = ("status", ("site", admin.RelatedOnlyFieldListFilter), "version__protocol__family")
     list_select_related = ("patient", "site", "version__protocol")
     search_fields = ("patient__family_name",)
@@ -61,7 +62,9 @@ class CourseAdmin(SiteScopedAdmin):
 
     @admin.display(description="State", ordering="status")
     def state(self, course: Course) -> SafeString:
-        return badge(course.status, course.get_status_display())
+        shown = badge(course.status, course.get_status_display())
+        note = note_on(course)
+        return format_html('{}<span class="row-note">{}</span>', shown, note) if note else shown
 
     @admin.display(description="Visits")
     def progress(self, course: Any) -> str:
@@ -75,13 +78,6 @@ class CourseAdmin(SiteScopedAdmin):
     @admin.display(description="Last visit")
     def last_visit(self, course: Any) -> str:
         return say_short_day(course.figures["last"]) if course.figures.get("last") else ""
-
-    @admin.display(description="Note")
-    def note(self, course: Any) -> str:
-        if course.status in {"infeasible", "planning"}:
-            return course.plan_message
-        missed = course.figures.get("missed", 0)
-        return f"{count_of(missed, 'visit')} missed" if missed else ""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -127,6 +123,14 @@ class CourseAdmin(SiteScopedAdmin):
 
     def gate_view(self, request: HttpRequest, pk: str, gate: str) -> HttpResponse:
         return tick_gate(request, self.find(request, pk, "scheduling.add_gaterecord"), gate)
+
+
+def note_on(course: Any) -> str:
+    """What else staff should know at a glance; few courses have it."""
+    if course.status in WAITING:
+        return str(course.plan_message)
+    missed = course.figures.get("missed", 0)
+    return f"{count_of(missed, 'visit')} missed" if missed else ""
 
 
 def count_visits(course_ids: list[int]) -> dict[int, dict[str, Any]]:

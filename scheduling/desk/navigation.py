@@ -24,8 +24,10 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Set-up",
         (
             ("Sites and hours", "sites", "clinic.site"),
+            ("Closures", "closures", "clinic.closure"),
             ("Resources", "resources", "clinic.resource"),
-            ("Kinds of resource", "resources", "clinic.resourcekind"),
+            ("Outages", "outages", "clinic.outage"),
+            ("Resource kinds", "resources", "clinic.resourcekind"),
             ("Staff", "staff", "clinic.user"),
             ("API keys", "keys", "clinic.apikey"),
         ),

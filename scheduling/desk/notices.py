@@ -43,6 +43,9 @@ class NoticeAdmin(ReadOnlyAdmin):
             return queryset, False
         return queryset.filter(patient__in=find_patients(Patient.objects.all(), search_term).values("pk")), False
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {"title": "Messages", **(extra_context or {})})
+
     @admin.display(description="When", ordering="due_at")
     def when(self, notice: Notice) -> str:
         at = (notice.sent_at or notice.due_at).astimezone(notice.course.site.zone)

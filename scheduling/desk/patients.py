@@ -17,6 +17,7 @@ from clinic.models import Patient, PatientAbsence, Site
 from scheduling.desk.asking import AskingAdmin, Doubt
 from scheduling.desk.base import staff_of
 from scheduling.desk.find_patients import find_patients
+from scheduling.desk.wording import say_date
 from scheduling.models import Course
 
 
@@ -46,7 +47,7 @@ class PatientAdmin(AskingAdmin):
     form = PatientForm
     change_form_template = "desk/patient_form.html"
     site_path = "home_site"
-    list_display = ("full_name", "birth_date", "phone", "home_site")
+    list_display = ("full_name", "born", "phone", "home_site")
     list_filter = (("home_site", admin.RelatedOnlyFieldListFilter),)
     list_select_related = ("home_site",)
     search_fields = ("family_name",)
@@ -61,6 +62,10 @@ class PatientAdmin(AskingAdmin):
     @admin.display(description="name", ordering="family_name")
     def full_name(self, patient: Patient) -> str:
         return str(patient)
+
+    @admin.display(description="born", ordering="birth_date")
+    def born(self, patient: Patient) -> str:
+        return say_date(patient.birth_date) if patient.birth_date else ""
 
     def limit_to_sites(self, rows: QuerySet[Any], sites: QuerySet[Site]) -> QuerySet[Any]:
         return rows.at_sites(sites)  # type: ignore[attr-defined]
@@ -123,5 +128,5 @@ class PatientAdmin(AskingAdmin):
 
 def describe_patient(patient: Patient) -> tuple[Any, ...]:
     link = format_html('<a href="{}">{}</a>', reverse("admin:clinic_patient_change", args=[patient.pk]), patient)
-    born = f"{patient.birth_date:%b} {patient.birth_date.day}, {patient.birth_date.year}" if patient.birth_date else "–"
+    born = say_date(patient.birth_date) if patient.birth_date else "–"
     return link, born, patient.phone or "–", patient.home_site

@@ -47,6 +47,7 @@ class ProtocolAdmin(ReadOnlyAdmin):
     list_filter = (OwnerFilter, "family")
     list_select_related = ("site",)
     search_fields = ("name", "summary")
+    search_help_text = "Name, or a word of the summary"
     ordering = ("family", "name", "pk")
 
     def limit_to_sites(self, rows: QuerySet[Any], sites: QuerySet[Site]) -> QuerySet[Any]:

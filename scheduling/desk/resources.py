@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from clinic.models import Outage, Resource, ResourceHours, ResourceKind, Site
 from scheduling.desk.asking import GuardedAdmin
 from scheduling.desk.history import HistoryAdmin
+from scheduling.desk.searches import SearchingAdmin
 
 
 class HoursInline(admin.TabularInline):
@@ -33,6 +34,7 @@ class ResourceAdmin(GuardedAdmin):
     list_filter = (("site", admin.RelatedOnlyFieldListFilter), ("kind", admin.RelatedOnlyFieldListFilter), "active")
     list_select_related = ("kind", "site")
     search_fields = ("name", "kind__name")
+    search_help_text = "Name or kind"
     inlines = (HoursInline, OutageInline)
     fields = ("site", "kind", "name", "skills", "seats", "active")
 
@@ -78,7 +80,7 @@ class OutageAdmin(GuardedAdmin):
 
 
 @admin.register(ResourceKind)
-class ResourceKindAdmin(HistoryAdmin):
+class ResourceKindAdmin(SearchingAdmin, HistoryAdmin):
     """Kinds are shared by all sites and named by protocols: only the organization's administrator changes them."""
 
     actions = None

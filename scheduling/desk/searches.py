@@ -76,7 +76,7 @@ class SearchedList(ChangeList):
 
 
 class SearchingAdmin(admin.ModelAdmin):
-    """Lists that are searched by a posted text."""
+    """Lists that are called by what they list, and searched by a posted text."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SearchedList
@@ -84,4 +84,6 @@ class SearchingAdmin(admin.ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         if is_search(request):
             return start_search(request)
-        return refuse_unknown(request) or super().changelist_view(request, extra_context)
+        title = str(self.opts.verbose_name_plural)
+        context = {"title": title[:1].upper() + title[1:], **(extra_context or {})}
+        return refuse_unknown(request) or super().changelist_view(request, context)

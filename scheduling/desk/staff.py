@@ -56,6 +56,7 @@ class StaffAdmin(SiteScopedAdmin, UserAdmin):
     list_display_links = ("full_name", "username")
     list_filter = ("role", "is_active")
     search_fields = ("username", "first_name", "last_name", "email")
+    search_help_text = "Name, user name or e-mail"
     ordering = ("last_name", "first_name", "username")
     filter_horizontal = ()
     fieldsets = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, QuerySet
@@ -23,24 +23,40 @@ def describe_today(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
     sites = staff_of(request).visible_sites()
     places = list(sites)
-    rows = describe_sessions(for_rows(todays_sessions(sites, now=now)), now=now, tracks={})
-    for row in rows:
-        row["protocol"] = row["session"].course.version.protocol.name
+    rows = describe_visits(todays_sessions(sites, now=now), now=now)
+    next_day = None if rows else find_next_day(sites, now=now)
     decisions = list(due_points(sites, now=now)[: DECISIONS_SHOWN + 1])
     return {
         "today": now.astimezone(places[0].zone).date() if places else now.date(),
         "places": places,
         "several_sites": len(places) > 1,
         "rows": rows,
+        "next_day": next_day,
+        "next_rows": describe_visits(visits_at(sites).filter(local_date=next_day), now=now) if next_day else [],
         "figures": count_figures(request, sites, rows, now=now),
         "decisions": decisions[:DECISIONS_SHOWN],
         "page": reverse("admin:index"),
     }
 
 
+def describe_visits(sessions: QuerySet[Session], *, now: datetime) -> list[dict[str, Any]]:
+    rows = describe_sessions(for_rows(sessions), now=now, tracks={})
+    for row in rows:
+        row["protocol"] = row["session"].course.version.protocol.name
+    return rows
+
+
+def visits_at(sites: QuerySet[Site]) -> QuerySet[Session]:
+    return Session.objects.filter(site__in=sites).exclude(status=SessionStatus.CANCELLED).order_by("start", "pk")
+
+
 def todays_sessions(sites: QuerySet[Site], *, now: datetime) -> QuerySet[Session]:
-    found = Session.objects.filter(today_at(sites, now=now)).exclude(status=SessionStatus.CANCELLED)
-    return found.order_by("start", "pk")
+    return visits_at(sites).filter(today_at(sites, now=now))
+
+
+def find_next_day(sites: QuerySet[Site], *, now: datetime) -> date | None:
+    """The first date to come that has visits: what a clerk looks for on a Sunday."""
+    return visits_at(sites).filter(start__gt=now).values_list("local_date", flat=True).first()
 
 
 def due_points(sites: QuerySet[Site], *, now: datetime) -> QuerySet[Session]:

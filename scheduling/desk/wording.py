@@ -48,6 +48,10 @@ def say_short_day(on: date) -> str:
     return f"{on:%a}, {on:%b} {on.day}"
 
 
+def say_date(on: date) -> str:
+    return f"{on:%b} {on.day}, {on.year}"
+
+
 def say_moment(moment: datetime) -> str:
     return f"{say_day(moment.date())} at {say_time(moment)}"
 

@@ -94,3 +94,41 @@ def test_calls_of_no_more_use_and_e_mails_are_not_on_the_list(at_desk, call):
     assert at_desk.get(reverse("admin:desk_call_list")).context["calls"] == []
     Notice.objects.filter(pk=call.pk).update(useful_until=None, channel="email")
     assert at_desk.get(reverse("admin:desk_call_list")).context["calls"] == []
+
+
+def test_a_day_without_visits_shows_the_next_day_that_has_some(at_desk, clerk, course, first, clock, other_site):
+    theirs = factories.make_course(patient=factories.make_patient(site=other_site), version=course.version)
+    factories.make_session(course=theirs, start=first.start - timedelta(hours=20))
+    Session.objects.filter(pk=first.pk).update(status="cancelled")
+    second = course.sessions.get(number=2)
+    clock.move_to(second.start - timedelta(days=1), tick=False)
+    at_desk.force_login(clerk)
+    page = at_desk.get(reverse("admin:index"))
+    assert (page.context["rows"], page.context["next_day"]) == ([], second.local_date)
+    assert [row["session"] for row in page.context["next_rows"]] == [second]
+    assert f"Next: {second.local_date:%A, %B} {second.local_date.day}" in page.content.decode()
+
+
+def test_a_day_with_visits_shows_no_other(at_desk, course, first, on_the_day):
+    page = at_desk.get(reverse("admin:index"))
+    assert (page.context["next_day"], page.context["next_rows"]) == (None, [])
+
+
+def test_without_any_visit_to_come_nothing_is_next(at_desk):
+    page = at_desk.get(reverse("admin:index"))
+    assert page.context["next_day"] is None
+    assert "Next:" not in page.content.decode()
+
+
+def menu(page):
+    return [item["label"] for section in page.context["desk_navigation"] for item in section["items"]]
+
+
+def test_the_menu_holds_what_a_role_may_see(at_desk, client, clerk, site_admin):
+    work = ["Today", "Patients", "Courses", "Sessions", "Call list", "Messages", "Protocols"]
+    setup = ["Sites and hours", "Closures", "Resources", "Outages", "Resource kinds", "Staff", "API keys"]
+    index = reverse("admin:index")
+    client.force_login(site_admin)
+    assert menu(client.get(index)) == work + setup
+    client.force_login(clerk)
+    assert menu(client.get(index)) == work + [label for label in setup if label not in {"Staff", "API keys"}]
