@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import Q
+
 from clinic.models import User
 from protocols.models import DecisionPoint
 from protocols.models.decision import DecisionMode
@@ -54,10 +56,11 @@ def _record(course: Course, point: DecisionPoint, *, outcome: str, now: datetime
 
 
 def due_decisions(course: Course, *, now: datetime) -> list[DecisionPoint]:
-    """Points whose session has begun and that nobody has decided."""
+    """Points whose session has begun and that nobody has decided; one that blocks is open again after a step back."""
     if course.status not in UNDER_WAY:
         return []
-    decided = set(course.decisions.values_list("decision_point_id", flat=True))
+    stepped_back = Q(outcome=DecisionOutcome.STEP_BACK, decision_point__mode=DecisionMode.BLOCKING)
+    decided = set(course.decisions.exclude(stepped_back).values_list("decision_point_id", flat=True))
     numbered = number_rows(course.sessions.select_related("track").order_by("pk"))
     points = DecisionPoint.objects.filter(version=course.version_id).exclude(pk__in=decided).select_related("track")
     reached = (numbered.get((point.track.name, point.after_number)) for point in points)

@@ -126,6 +126,15 @@ def test_after_a_step_back_nothing_beyond_is_booked_until_somebody_goes_on(
     assert numbers(course) == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_a_step_back_leaves_a_blocking_point_open_and_answers_a_review(
+    course: Course, review: DecisionPoint, blocking: DecisionPoint, clinician: User
+) -> None:
+    now = start_of(course, 4)
+    for point in (review, blocking):
+        decide(course, point, outcome="step_back", now=now, by=clinician)
+    assert due_decisions(course, now=now) == [blocking]
+
+
 def test_where_the_rest_cannot_be_booked_the_decision_stands_and_is_tried_again(
     site: Site, course: Course, blocking: DecisionPoint, clinician: User
 ) -> None:
