@@ -48,8 +48,7 @@ def plan_waiting_courses(course_ids: Iterable[int], *, now: datetime) -> None:
         if len(together) > 1:
             _book_together(together, now=now)
     # What is left: a lost race, a course that does not fit, and whatever has broken a worker before.
-    for course_id in sorted(set(course_ids)):
-        plan_waiting_course(course_id, now=now)
+    _plan_each(sorted(set(course_ids)), now=now)
 
 
 def _book_together(courses: Sequence[Course], *, now: datetime) -> None:
@@ -70,9 +69,16 @@ def plan_left_courses(*, now: datetime) -> int:
             return 0
         waiting = Course.objects.filter(status=CourseStatus.PLANNING, requested_at__lte=now - PATIENCE)
         left = list(waiting.order_by("requested_at", "pk").values_list("pk", flat=True)[:SWEEP_LIMIT])
-        for course_id in left:
-            plan_waiting_course(course_id, now=now)
+        _plan_each(left, now=now)
     return len(left)
+
+
+def _plan_each(course_ids: Iterable[int], *, now: datetime) -> None:
+    for course_id in course_ids:
+        try:
+            plan_waiting_course(course_id, now=now)
+        except Exception:  # one course must not keep the others from being planned
+            logger.exception("Course %s could not be planned.", course_id)
 
 
 def _begin_attempt(course_id: int) -> bool:

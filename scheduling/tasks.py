@@ -52,9 +52,11 @@ def generate_course_calendar(course_id: int) -> None:
 @shared_task
 def plan_courses(course_ids: list[int]) -> None:
     """A batch now and the next in a task of its own: at once they would only race each other for the same seats."""
-    batches.plan_waiting_courses(course_ids[:BATCH], now=timezone.now())
-    publish_planning(course_ids[BATCH:])
-    publish(deliver_notices)
+    try:
+        batches.plan_waiting_courses(course_ids[:BATCH], now=timezone.now())
+    finally:
+        publish_planning(course_ids[BATCH:])
+        publish(deliver_notices)
 
 
 @sweep()

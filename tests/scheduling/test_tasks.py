@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from threading import Barrier, Thread
 
 import pytest
@@ -134,6 +134,19 @@ def test_the_sweep_plans_what_was_left_and_lets_the_young_ones_be(site, protocol
     age(left)
     plan_left_courses()
     assert (booked(left), booked(young)) == ((CourseStatus.BOOKED, SESSIONS), (CourseStatus.PLANNING, 0))
+
+
+def test_a_course_that_fails_keeps_no_other_from_being_planned(site, protocol, chair):
+    broken, sound = ask(site, protocol), ask(site, protocol)
+    # No request is accepted with such a day: whatever breaks a course, the next one is planned.
+    Course.objects.filter(pk=broken.pk).update(latest_start=date.max)
+    for course in (broken, sound):
+        age(course)
+    plan_left_courses()
+    assert (booked(broken), booked(sound)) == ((CourseStatus.PLANNING, 0), (CourseStatus.BOOKED, SESSIONS))
+    for _ in range(batches.MOST_ATTEMPTS):
+        plan_left_courses()
+    assert booked(broken) == (CourseStatus.INFEASIBLE, 0)
 
 
 def test_overlapping_sweeps_do_not_double_the_work(site, protocol, chair):
