@@ -84,6 +84,8 @@ class PatientViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSe
     def partial_update(self, request: Request, id: str) -> Response:
         patient = self.get_object()
         changes = read_body(PatientInput, request, partial=True)
+        if "home_site" in changes and not self.sites.filter(pk=patient.home_site_id).exists():
+            raise ValidationError({"home_site": "The patient's home site is not one of this key's: it keeps them."})
         for field, value in changes.items():
             setattr(patient, field, value)
         refuse_taken_reference(patient)

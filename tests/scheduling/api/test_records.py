@@ -81,6 +81,19 @@ def test_a_patient_is_changed_in_the_fields_given(api: APIClient, patient: Patie
     assert (answer.status_code, answer.json()["phone"], answer.json()["family_name"]) == (200, "+1 555 0177", "Abbott")
 
 
+def test_a_patient_who_is_treated_here_keeps_their_home_elsewhere(
+    api: APIClient, stranger_api: APIClient, site: Site, stranger: Patient
+) -> None:
+    path = f"/api/v1/patients/{stranger.uuid}/"
+    factories.make_course(patient=stranger, site=site, version=factories.make_protocol())
+    answer = api.patch(path, {"home_site": str(site.uuid)}, format="json")
+    assert (answer.status_code, pointers(answer.json())) == (
+        400,
+        {"/home_site": "The patient's home site is not one of this key's: it keeps them."},
+    )
+    assert stranger_api.get(path).status_code == 200
+
+
 def test_a_reference_in_use_is_refused_without_saying_whose(
     api: APIClient, patient: Patient, stranger: Patient
 ) -> None:
