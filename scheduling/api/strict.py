@@ -7,11 +7,23 @@ from typing import Any
 from django.core.exceptions import ValidationError as ModelValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
 from clinic.weekly import validate_weekly_table
 
 PAGING = {"cursor", "limit"}
+
+
+class StrictJSONParser(JSONParser):
+    """Nesting deeper than the parser can follow is the sender's fault, not ours."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().parse(*args, **kwargs)
+        except RecursionError:
+            raise ParseError("JSON parse error - it is nested too deeply.") from None
 
 
 class StrictSerializer(serializers.Serializer[Any]):

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 from django.db.models import Model, QuerySet
 from rest_framework.pagination import BasePagination
-from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.viewsets import GenericViewSet
 
 from clinic.models import ApiKey, Site
 from scheduling.api.authentication import BearerKeyAuthentication, HasScope
 from scheduling.api.paging import PrimaryKeyPages
+from scheduling.api.strict import StrictJSONParser
 
 
 class KeyViewSet(GenericViewSet[Any]):
@@ -20,7 +20,7 @@ class KeyViewSet(GenericViewSet[Any]):
 
     authentication_classes = [BearerKeyAuthentication]
     permission_classes = [HasScope]
-    parser_classes = [JSONParser]
+    parser_classes = [StrictJSONParser]
     renderer_classes = [JSONRenderer]
     pagination_class: type[BasePagination] | None = PrimaryKeyPages
     lookup_field = "uuid"

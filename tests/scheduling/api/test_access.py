@@ -79,5 +79,6 @@ def test_a_method_that_is_not_there_is_a_problem_document(api: APIClient, site: 
 
 
 def test_a_body_that_is_not_json_is_refused(api: APIClient) -> None:
-    answer = api.post("/api/v1/patients/", "{", content_type="application/json")
-    assert (answer.status_code, answer.json()["type"]) == (400, "urn:cadence:problem:parse-error")
+    for body in ("{", "[" * 100_000):
+        answer = api.post("/api/v1/patients/", body, content_type="application/json")
+        assert (answer.status_code, answer.json()["type"]) == (400, "urn:cadence:problem:parse-error")
