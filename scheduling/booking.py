@@ -166,14 +166,11 @@ def book_course(course: Course, *, plan: CoursePlan, now: datetime, by: User | N
 
 def _lock_or_insert(course: Course) -> Course:
     version = course.version
-    found = Course.objects.filter(uuid=course.uuid).values_list("pk", flat=True).first()
-    if found is None:
-        lock_patient(course.patient_id)
-        # A copy: the caller's course must not look saved when the booking fails.
-        fresh = Course(**{field.attname: getattr(course, field.attname) for field in course._meta.concrete_fields})
-        fresh.save(force_insert=True)
-        found = fresh.pk
-    locked = lock_course(found)
+    # A copy: the caller's course must not look saved when the booking fails. Of two clicks at once the second waits
+    # here for the first, and finds what that has booked.
+    fields = {field.attname: getattr(course, field.attname) for field in course._meta.concrete_fields}
+    found, _ = Course.objects.get_or_create(uuid=course.uuid, defaults=fields)
+    locked = lock_course(found.pk)
     if locked.version_id == version.pk:
         locked.version = version  # read with its parts already, outside the lock
     return locked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from threading import Barrier, Event
 from time import sleep
 from typing import Any
@@ -14,8 +15,9 @@ from django.db import connection, transaction
 from clinic.models import Resource, Site
 from scheduling.booking import book_course, plan_and_book
 from scheduling.engine import CoursePlan, PlacedHold, PlacedSession
-from scheduling.models import Course, CourseStatus, Hold, Session
+from scheduling.models import Course, CourseStatus, Hold, Notice, Session
 from scheduling.moving import move_session
+from scheduling.planning import propose_course
 from scheduling.refusals import BookingRefused
 from tests import factories
 from tests.factories import NOW
@@ -73,7 +75,7 @@ def test_forty_clients_book_one_chair_and_one_wins(site: Site, saved: bool) -> N
     won, refused = sort_out(at_once([booker(course, chair, start) for course in courses]))
     assert (len(won), len(refused)) == (1, CLIENTS - 1)
     assert {(r.message, r.session, r.rule, r.resource) for error in refused for r in error.refusals} == {
-        ("Chair 1 is taken on November 25 at 09:00.", "main 1", "seat", "Chair 1")
+        ("Chair 1 is taken on November 25 at 9:00 AM.", "main 1", "seat", "Chair 1")
     }
     session = Session.objects.get()
     assert (session.course, session.start, session.driver.status) == (won[0], start, "needed")
@@ -94,7 +96,7 @@ def test_forty_courses_of_one_patient_at_one_time_and_one_wins(site: Site) -> No
     won, refused = sort_out(at_once([booker(course, chair, start) for course, chair in pairs]))
     assert (len(won), len(refused)) == (1, CLIENTS - 1)
     assert {(r.message, r.rule, r.resource) for error in refused for r in error.refusals} == {
-        ("The patient is not free on November 25 at 09:00.", "patient", "")
+        ("The patient is not free on November 25 at 9:00 AM.", "patient", "")
     }
     assert Session.objects.count() == Hold.objects.count() == 1
 
@@ -126,6 +128,15 @@ def test_ten_clients_plan_and_book_one_course_and_it_is_booked_once(site: Site) 
     won, refused = sort_out(at_once([lambda: plan_and_book(course.pk, now=NOW)] * 10))
     assert ({answer.pk for answer in won}, refused) == ({course.pk}, [])
     assert (Session.objects.count(), Hold.objects.count()) == (4, 4)
+
+
+def test_a_button_clicked_six_times_at_once_books_one_course(site: Site) -> None:
+    factories.make_resource(site=site, kind="chair")
+    course = make_course(patient=factories.make_patient(site=site), version=factories.make_protocol(), save=False)
+    plan = propose_course(course, now=NOW).plan
+    answers = at_once([lambda: book_course(copy(course), plan=plan, now=NOW)] * 6)
+    assert answers == [Course.objects.get()] * 6
+    assert (Session.objects.count(), Hold.objects.count(), Notice.objects.filter(session=None).count()) == (4, 4, 1)
 
 
 def test_twenty_sessions_are_moved_to_one_time_and_one_wins(site: Site) -> None:
@@ -170,7 +181,7 @@ def test_a_writer_who_takes_no_lock_is_caught_by_the_constraint(site: Site) -> N
     assert waiting.is_set()
     assert isinstance(answers[1], BookingRefused)
     assert [(r.message, r.session, r.resource) for r in answers[1].refusals] == [
-        ("Chair 1 is taken on November 25 at 09:00.", "main 1", "Chair 1")
+        ("Chair 1 is taken on November 25 at 9:00 AM.", "main 1", "Chair 1")
     ]
     ours.refresh_from_db()
     assert (ours.status, Session.objects.get().course) == (CourseStatus.PLANNING, theirs)
