@@ -155,7 +155,7 @@ def _read_resources(
         hours[row.resource_id].append(row)
     outages: dict[int, list[Interval]] = defaultdict(list)
     for outage in Outage.objects.filter(resource__in=rows, end__gt=now, start__lt=until):
-        outages[outage.resource_id].append(Interval(outage.start, outage.end))
+        outages[outage.resource_id].append(_within(outage.start, outage.end, now, until))
     return tuple(
         engine.Resource(
             id=str(row.pk),
@@ -377,8 +377,13 @@ def _read_busy(courses: Sequence[Course], now: datetime, until: datetime) -> dic
         *sessions.values_list("patient_id", "start", "end"),
         *absences.values_list("patient_id", "start", "end"),
     ]:
-        busy[patient].append(Interval(start, end))
+        busy[patient].append(_within(start, end, now, until))
     return busy
+
+
+def _within(start: datetime, end: datetime, now: datetime, until: datetime) -> Interval:
+    """The part of a span that planning looks at: "until further notice" is often written as the year 9999."""
+    return Interval(max(start, now), min(end, until))
 
 
 def _midnight(site: Site, day: date) -> datetime:

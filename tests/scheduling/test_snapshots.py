@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -70,6 +70,22 @@ def test_closures_extra_openings_outages_and_hours_inside_the_horizon_are_posed(
     assert problem.site.extra_openings == (engine.Opening(a_day(5), 20 * 60, 24 * 60),)
     assert problem.resources[0].hours == Week.of({"mon": [("09:00", "24:00")]})
     assert problem.resources[0].unavailable == (Interval(at(site, 2, 8), at(site, 2, 12)),)
+
+
+def test_spans_without_an_end_in_sight_are_posed_as_far_as_planning_looks(
+    site: Site, patient: Patient, chair: Resource
+) -> None:
+    ever = {"start": datetime(1900, 1, 1, tzinfo=UTC), "end": datetime(9999, 12, 31, tzinfo=UTC)}
+    Outage.objects.create(resource=chair, **ever)
+    PatientAbsence.objects.create(patient=patient, **ever)
+    problem = read_problem(
+        site=site,
+        courses=[make_course(patient=patient, version=factories.make_protocol())],
+        now=NOW,
+        horizon_end=a_day(30),
+    )
+    whole = (Interval(NOW, at(site, 32, 0)),)
+    assert (problem.resources[0].unavailable, problem.courses[0].unavailable) == (whole, whole)
 
 
 def test_resources_of_other_kinds_other_sites_and_out_of_service_are_left_out(
