@@ -15,16 +15,23 @@ OFFSET = re.compile(r"[+-]\d{1,4}")
 CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 WEEK_ITEM = re.compile(r"(?P<days>[a-z][a-z,-]*) (?P<times>\d[\d:, -]*)")
 
+FURTHEST = timedelta(days=10 * 366)
+
 Weekly = dict[str, list[list[str]]]
+
+
+class OutOfReach(ValueError):
+    """A day that nobody can mean: a slip of the finger, or "for ever"."""
 
 
 def parse_day(text: str, *, today: date) -> date:
     try:
-        if OFFSET.fullmatch(text):
-            return today + timedelta(days=int(text))
-        return _parse_iso(text)
+        day = today + timedelta(days=int(text)) if OFFSET.fullmatch(text) else _parse_iso(text)
     except (ValueError, OverflowError):
         raise ValueError(f"is not {DAY}.") from None
+    if abs(day - today) > FURTHEST:
+        raise OutOfReach("lies more than ten years away.")
+    return day
 
 
 def parse_past_day(text: str, *, today: date) -> date:
@@ -59,6 +66,8 @@ def parse_moment(text: str, *, today: date) -> datetime:
     day_text, _, clock_text = text.partition(" ")
     try:
         return datetime.combine(parse_day(day_text, today=today), parse_clock(clock_text.strip()))
+    except OutOfReach:
+        raise
     except ValueError:
         raise ValueError(f"is not {MOMENT}.") from None
 
@@ -73,6 +82,8 @@ def _parse_span(text: str, *, today: date) -> tuple[date, date]:
     try:
         first = parse_day(first_text.strip(), today=today)
         last = parse_day((last_text or first_text).strip(), today=today)
+    except OutOfReach:
+        raise
     except ValueError:
         raise ValueError(f"is not {SPANS}.") from None
     if last < first:

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 import pytest
 
 from scheduling.referral_file import Fault, FileFault, Referral, read_referrals
-from scheduling.referral_values import parse_day, parse_spans, parse_weekly
+from scheduling.referral_values import parse_day, parse_moment, parse_spans, parse_weekly
 
 TODAY = date(2026, 11, 23)
 HEADER = (
@@ -181,3 +181,11 @@ def test_days_are_dates_or_counted_from_the_day_of_import():
         (date(2026, 12, 24), date(2026, 12, 27)),
         (date(2026, 11, 24), date(2026, 11, 24)),
     )
+
+
+@pytest.mark.parametrize("parse", [parse_day, parse_moment, parse_spans])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "-9999"])
+def test_days_that_nobody_can_mean_are_refused(parse, day):
+    text = f"{day} 09:00" if parse is parse_moment else day
+    with pytest.raises(ValueError, match=r"^lies more than ten years away\.$"):
+        parse(text, today=TODAY)
