@@ -19,6 +19,8 @@ from scheduling.seating import claiming, free_seats, hold_rows, label, refuse_se
 from scheduling.settling import settle_course
 from scheduling.snapshots import read_problem
 
+ANCHORED = "The visits of this course are counted from this date: move it, or stop the course."
+
 
 @retried
 def move_session(
@@ -148,6 +150,8 @@ def cancel_session(
         if session.status == SessionStatus.CANCELLED:
             return session
         session = lock_session(session.pk, seen_at=seen_at)
+        if session.visit_type.place == Place.EXTERNAL:
+            raise refuse_session(session, ANCHORED, rule="status")
         _refuse_unless_to_come(session, "cancelled", now)
         cancel_sessions([session], reason=reason, now=now, by=by)
         settle_course(course, now=now)

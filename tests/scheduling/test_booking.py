@@ -14,6 +14,7 @@ from scheduling import booking
 from scheduling.booking import book_course, plan_and_book, request_course, stop_course
 from scheduling.engine import CoursePlan, PlacedHold, PlacedSession
 from scheduling.models import Course, CourseStatus, Driver, Hold, Notice, Session, SessionStatus
+from scheduling.moving import cancel_session, move_session
 from scheduling.planning import propose_course
 from scheduling.refusals import BookingRefused, Refusal
 from tests import factories
@@ -135,6 +136,14 @@ def test_a_surgery_date_is_given_and_visits_are_planned_from_it(patient: Patient
 
 
 # Booking
+
+
+def test_an_operation_is_moved_but_never_cancelled_alone(patient: Patient, site: Site, chair: Resource) -> None:
+    course = ask(patient, site, version=make_implant(), anchor_at=at(site, 4, 21))
+    anchor = course.sessions.get()
+    with pytest.raises(BookingRefused, match="move it, or stop the course"):
+        cancel_session(anchor, reason="Postponed", now=NOW)
+    assert move_session(anchor, start=at(site, 9, 7), now=NOW).start == at(site, 9, 7)
 
 
 def test_plan_and_book_writes_sessions_holds_and_drivers(patient: Patient, site: Site, chair: Resource) -> None:
