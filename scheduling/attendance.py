@@ -14,6 +14,7 @@ from scheduling.models import Course, CourseStatus, MissedReason, Session, Sessi
 from scheduling.replanning import Replan, replan_missed, take_back_replan
 from scheduling.seating import refuse_session
 from scheduling.settling import settle_course
+from scheduling.words import say_time
 
 UNRECORDED_AFTER = timedelta(hours=12)
 """So long after its end a visit that nobody recorded is flagged."""
@@ -81,7 +82,7 @@ def _sentence(course: Course, replan: Replan) -> str:
         text = "No legal time was found to plan it again, so the course is one visit shorter for now."
     else:
         new = replan.sessions[0]
-        when = f"{new.local_date:%B} {new.local_date.day} at {new.local_time:%H:%M}"
+        when = f"{new.local_date:%B} {new.local_date.day} at {say_time(new.local_time)}"
         moved = len(replan.sessions) - 1
         text = f"Planned again on {when}."
         if moved:

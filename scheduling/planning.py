@@ -11,6 +11,7 @@ from clinic.models import Site
 from protocols.models import VisitType
 from scheduling import engine
 from scheduling.engine import CoursePlan, PlacedSession, Problem, Result
+from scheduling.explaining import explain_plan, write_relaxations
 from scheduling.models import Course, Session
 from scheduling.posing import Key, only_given, with_anchor
 from scheduling.shapes import shape_visit
@@ -35,14 +36,13 @@ class Proposal:
 
     @property
     def message(self) -> str:
-        """Why nothing fits, in one sentence; empty for a planned course."""
-        return self.plan.message
+        """Why there is no plan, in the words of staff; empty for a planned course."""
+        return explain_plan(self.plan, site=self.course.site)
 
     @property
     def relaxations(self) -> list[dict[str, Any]]:
         """As in the planning format: each, made alone, lets the course be planned."""
-        found: list[dict[str, Any]] = engine.write_result(self.result)["courses"][0].get("relaxations", [])
-        return found
+        return write_relaxations(self.plan)
 
     @property
     def cost_parts(self) -> dict[str, int]:

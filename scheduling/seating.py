@@ -17,6 +17,7 @@ from protocols.models import Track, VisitType
 from scheduling import engine
 from scheduling.models import Course, Driver, Hold, Session
 from scheduling.refusals import BookingRefused, Refusal, refuse
+from scheduling.words import say_time
 
 NOT_FREE = "The patient is not free at that time."
 Seat = tuple[int, int]
@@ -140,7 +141,7 @@ def _seat_refusal(hold: Hold, resource: Resource) -> Refusal:
     site = hold.session.site
     when = hold.start.astimezone(site.zone)
     return Refusal(
-        f"{resource.name} is taken on {when:%B} {when.day} at {when:%H:%M}.",
+        f"{resource.name} is taken on {when:%B} {when.day} at {say_time(when)}.",
         session=label(hold.session),
         rule="seat",
         resource=resource.name,
@@ -201,7 +202,7 @@ def _kind_refusal(session: Session, need: engine.HoldNeed, start: datetime) -> R
     name = ResourceKind.objects.filter(code=need.kind).values_list("name", flat=True).first() or "seat"
     when = start.astimezone(session.site.zone)
     return Refusal(
-        f"No {name} is free on {when:%B} {when.day} at {when:%H:%M}.",
+        f"No {name} is free on {when:%B} {when.day} at {say_time(when)}.",
         session=label(session),
         rule="seat",
         resource=name,

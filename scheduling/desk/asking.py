@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from clinic.models import Site
 from scheduling.desk.base import SiteScopedAdmin
-from scheduling.desk.wording import count_of, say_moment
 from scheduling.impact import SessionsStranded, Stranded, find_stranded, refuse_stranding
+from scheduling.words import count_of, say_moment
 
 
 @dataclass

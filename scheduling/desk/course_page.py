@@ -18,9 +18,10 @@ from scheduling.decisions import due_decisions
 from scheduling.desk.month_calendar import lay_out_months
 from scheduling.desk.proposal_page import closed_days
 from scheduling.desk.session_rows import chips_of, describe_sessions, for_rows, read_tracks
-from scheduling.desk.wording import describe_relaxations, label_of
+from scheduling.desk.wording import describe_relaxations
 from scheduling.models import Course, CourseStatus, GateRecord, Notice, SessionStatus
 from scheduling.models.course import DecisionOutcome
+from scheduling.words import label_of
 
 GONE = {SessionStatus.MISSED, SessionStatus.CANCELLED}
 WAITING = (CourseStatus.PLANNING, CourseStatus.INFEASIBLE)

@@ -20,9 +20,9 @@ from scheduling.desk.course_page import WAITING, show_course
 from scheduling.desk.find_patients import find_patients
 from scheduling.desk.new_course import show_new_course
 from scheduling.desk.printed_calendar import show_printed_calendar
-from scheduling.desk.wording import count_of, say_short_day
 from scheduling.models import Course, CourseDecision, GateRecord, Session, SessionStatus
 from scheduling.models.session import GONE
+from scheduling.words import count_of, say_short_day
 
 
 @admin.register(Course)

@@ -17,10 +17,10 @@ from protocols.models.visit import Place
 from scheduling.desk.acting import refusals_told
 from scheduling.desk.session_acts import MOVE, acts_for
 from scheduling.desk.session_rows import read_tracks
-from scheduling.desk.wording import label_of, say_short_day
 from scheduling.engine import PlacedSession
 from scheduling.models import Session
 from scheduling.planning import legal_times
+from scheduling.words import label_of, say_short_day
 
 ONE_WEEK = timedelta(weeks=1)
 

@@ -32,7 +32,7 @@ from scheduling.desk.plan_token import StalePlan, read_plan, sign_plan
 from scheduling.desk.proposal_page import describe_proposal
 from scheduling.desk.searches import is_search, read_search, refuse_unknown, start_search
 from scheduling.desk.wording import describe_relaxations
-from scheduling.engine import CoursePlan
+from scheduling.engine import UNKNOWN, CoursePlan
 from scheduling.models import Course
 from scheduling.planning import Proposal, propose_course
 
@@ -86,6 +86,7 @@ def _preview(
         context["plan"] = describe_proposal(proposal, now=timezone.now())
         context["token"] = sign_plan(proposal.plan, user_id=staff_of(request).pk, request=form.fingerprint())
     else:
+        context["ran_out"] = proposal.plan.status == UNKNOWN
         context["ways_out"] = describe_relaxations(proposal.relaxations, course=proposal.course)
     return _render(request, admin_site, "plan", form.patient, **context)
 

@@ -17,9 +17,9 @@ from clinic.models import Patient
 from scheduling.desk.acting import find_row, go_back, need_permission, post_only
 from scheduling.desk.base import ReadOnlyAdmin, badge, staff_of
 from scheduling.desk.find_patients import find_patients
-from scheduling.desk.wording import label_of, say_short_day, say_time
 from scheduling.messages.call_list import Call, calls_to_make, describe_calls, mark_called
 from scheduling.models import Notice
+from scheduling.words import label_of, say_short_day, say_time
 
 SHOWN_AT_MOST = 200
 

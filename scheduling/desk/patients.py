@@ -17,8 +17,8 @@ from clinic.models import Patient, PatientAbsence, Site
 from scheduling.desk.asking import AskingAdmin, Doubt
 from scheduling.desk.base import staff_of
 from scheduling.desk.find_patients import find_patients
-from scheduling.desk.wording import say_date
 from scheduling.models import Course
+from scheduling.words import say_date
 
 
 class PatientForm(forms.ModelForm):

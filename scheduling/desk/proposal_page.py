@@ -8,8 +8,9 @@ from typing import Any
 
 from clinic.models import Closure, Resource, Site
 from scheduling.desk.month_calendar import Chip, lay_out_months
-from scheduling.desk.wording import describe_cost, label_session, name_code
+from scheduling.desk.wording import describe_cost
 from scheduling.planning import Proposal
+from scheduling.words import label_session, name_code
 
 
 def describe_proposal(proposal: Proposal, *, now: datetime) -> dict[str, Any]:

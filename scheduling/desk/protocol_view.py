@@ -9,7 +9,7 @@ from django.db.models import Model, Prefetch, prefetch_related_objects
 
 from protocols.models import Need, Phase, ProtocolVersion, Source, Stage, Track
 from protocols.sources import SourceBook, needs_text
-from scheduling.desk.wording import count_of, name_code
+from scheduling.words import count_of, name_code
 
 UNCHANGED = object()
 

@@ -15,10 +15,10 @@ from protocols.models.visit import Place
 from scheduling.attendance import mark_arrived, mark_completed, mark_missed, undo_attendance
 from scheduling.desk.acting import go_back, read_seen_at, refusals_told
 from scheduling.desk.base import staff_of
-from scheduling.desk.wording import say_moment
 from scheduling.models import MissedReason, Session, SessionStatus
 from scheduling.moving import cancel_session, move_session
 from scheduling.refusals import refuse
+from scheduling.words import say_moment
 
 ARRIVED, COMPLETED, MISSED, UNDO, CANCEL, MOVE = "arrived", "completed", "missed", "undo", "cancel", "move"
 ACTS = {ARRIVED, COMPLETED, MISSED, UNDO, CANCEL, MOVE}

@@ -13,8 +13,8 @@ from clinic.models import Site
 from protocols.models import Track
 from scheduling.desk.month_calendar import Chip
 from scheduling.desk.session_acts import acts_for
-from scheduling.desk.wording import label_of
 from scheduling.models import Session
+from scheduling.words import label_of
 
 
 def for_rows(sessions: QuerySet[Session]) -> QuerySet[Session]:

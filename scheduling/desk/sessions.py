@@ -21,8 +21,8 @@ from scheduling.desk.find_patients import find_patients
 from scheduling.desk.moving_page import show_moving
 from scheduling.desk.session_acts import ACTS, act_on_session
 from scheduling.desk.session_rows import describe_sessions, for_rows, read_tracks, today_at
-from scheduling.desk.wording import label_of, say_short_day, say_time
 from scheduling.models import GateRecord, MissedReason, Session
+from scheduling.words import label_of, say_short_day, say_time
 
 
 class WhenFilter(admin.SimpleListFilter):

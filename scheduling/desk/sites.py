@@ -16,9 +16,9 @@ from clinic.forms import TimezoneInput
 from clinic.models import Closure, ExtraOpening, Site, SiteHours
 from clinic.public_holidays import PublicHoliday, list_public_holidays, validate_region
 from scheduling.desk.asking import GuardedAdmin, doubt_of
-from scheduling.desk.wording import count_of, say_short_day
 from scheduling.impact import SessionsStranded, guard_booked_sessions
 from scheduling.messages.discretion import refuse_clinical_words
+from scheduling.words import count_of, say_short_day
 
 YEARS_OFFERED = 3
 

@@ -15,6 +15,7 @@ from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.moving import cancel_session
 from scheduling.refusals import BookingRefused
 from scheduling.snapshots import read_problem
+from scheduling.words import say_time
 from tests import factories
 from tests.factories import NOW
 from tests.scheduling.calendar import at, make_course, make_tms, put_session
@@ -126,7 +127,8 @@ def test_append_closes_up_and_adds_one_visit_at_the_end(patient: Patient, chair:
     outcome = mark_missed(missed, reason="no_show", now=after(missed), by=clerk)
     new = outcome.replanned[0]
     assert (outcome.session.status, outcome.session.missed_reason) == ("missed", "no_show")
-    assert outcome.message == f"Planned again on {new.local_date:%B} {new.local_date.day} at {new.local_time:%H:%M}."
+    day = f"{new.local_date:%B} {new.local_date.day}"
+    assert outcome.message == f"Planned again on {day} at {say_time(new.local_time)}."
     kept = [(n, s.start, "booked") for n, s in zip((2, 3, 4, 5), before[2:], strict=True)]
     assert times(course) == [
         (1, before[0].start, "booked"),

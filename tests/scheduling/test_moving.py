@@ -103,7 +103,7 @@ def test_an_override_with_its_reason_breaks_rules_but_never_takes_a_taken_seat(
     with pytest.raises(BookingRefused) as refused:
         move_session(second, start=at(site, 2, 21), now=NOW, override_reason="Please")
     assert refused.value.refusals == (
-        Refusal("No chair is free on November 25 at 21:00.", "main 2", "seat", "chair", "2026-11-25T21:00:00-05:00"),
+        Refusal("No chair is free on November 25 at 9:00 PM.", "main 2", "seat", "chair", "2026-11-25T21:00:00-05:00"),
     )
     assert Hold.objects.get(session=second).start == evening
 

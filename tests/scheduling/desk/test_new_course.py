@@ -1,6 +1,7 @@
 """New course: find the patient, see the calendar before it is booked, book it with one button, or see why not."""
 
 from datetime import UTC, datetime, time
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
@@ -8,7 +9,9 @@ from django.urls import reverse
 
 from clinic.models import Closure
 from protocols.models import ProtocolVersion, Stage, Track, VisitType
+from scheduling.desk import new_course
 from scheduling.models import Course, Hold, Notice, Session
+from scheduling.planning import propose_course
 from tests import factories
 from tests.scheduling.desk.pressing import search, told
 
@@ -184,6 +187,18 @@ def test_where_nothing_fits_the_page_says_why_and_how_it_would(at_desk, patient,
     assert "plan" not in page.context
     assert page.context["proposal"].message in page.content.decode()
     assert rows_written() == [0, 0, 0, 0]
+
+
+def test_where_the_time_ran_out_the_page_says_so_and_plans_again(at_desk, patient, site, version, monkeypatch):
+    monkeypatch.setattr(new_course, "propose_course", partial(propose_course, time_limit=0.0))
+    page = at_desk.post(page_for(patient), wishes(site, version))
+    assert "The time ran out before times for all visits were found." in page.content.decode()
+    assert '<button type="submit" name="step" value="preview" class="button big">Plan again</button>' in (
+        page.content.decode()
+    )
+    monkeypatch.undo()
+    again = at_desk.post(page_for(patient), {**dict(page.context["carried"]), "step": "preview"})
+    assert len(again.context["plan"]["rows"]) == 4
 
 
 def test_a_way_out_can_be_tried(at_desk, patient, site, version):

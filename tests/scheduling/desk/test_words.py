@@ -9,9 +9,10 @@ import pytest
 from clinic.models import Site
 from scheduling.desk.find_patients import read_date
 from scheduling.desk.month_calendar import Chip, lay_out_months
-from scheduling.desk.wording import describe_cost, describe_relaxations, name_code, say_moment, say_time
+from scheduling.desk.wording import describe_cost, describe_relaxations
 from scheduling.engine.result import RELAXATION_FIELDS
 from scheduling.models import Course
+from scheduling.words import name_code, say_moment, say_time
 from tests import factories
 
 NEW_YORK = ZoneInfo("America/New_York")
