@@ -12,16 +12,20 @@ from clinic.models import Resource, Site, User
 from clinic.models.site import HoursTable
 from clinic.weekly import WEEKDAYS
 from protocols.lifecycle import LifecycleError, can_edit, publish_version
-from protocols.models import Protocol, ProtocolVersion
+from protocols.models import Instruction, Protocol, ProtocolVersion
 from protocols.models.visit import Place
 from protocols.validation import find_faults
 from scheduling import engine
+from scheduling.explaining import say_ways, write_relaxations
+from scheduling.messages.discretion import clinical_words
 from scheduling.shapes import VERSION_LOOKUPS, last_day, shape_version
 
 TRIAL_TIME = time(10, 0)
 TRIAL_DAYS = 7  # every weekday is tried as the first day
 OPEN_PERIODS = 2
 TRIAL_SECONDS = 5.0
+# What a patient asks for and can change; a trial asks for nothing.
+ASKED_FOR = {"extend_latest_start", "free_patient"}
 
 
 class PublishingRefused(Exception):
@@ -48,7 +52,19 @@ def publish_protocol(version: ProtocolVersion, *, now: datetime, by: User | None
 
 def find_obstacles(version: ProtocolVersion, *, site: Site, now: datetime) -> list[str]:
     """Why the version could never be booked at the site: its faults, and when it has none, a trial of the planner."""
-    return find_faults(version, site=site) or try_version(version, site=site, now=now)
+    faults = [*find_faults(version, site=site), *find_telling_texts(version)]
+    return faults or try_version(version, site=site, now=now)
+
+
+def find_telling_texts(version: ProtocolVersion) -> list[str]:
+    """Instructions that name a treatment: no message would say them, and the patient would never know."""
+    texts = Instruction.objects.filter(visit_type__version=version).select_related("visit_type").order_by("pk")
+    return [
+        f"Visit {one.visit_type.name}: the instruction “{one.text}” names “{words[0]}”, so patients' messages "
+        "would leave it out. Say it without naming a drug, a device, a diagnosis or a treatment."
+        for one in texts
+        if (words := clinical_words(one.text))
+    ]
 
 
 def try_version(version: ProtocolVersion, *, site: Site, now: datetime) -> list[str]:
@@ -62,8 +78,14 @@ def try_version(version: ProtocolVersion, *, site: Site, now: datetime) -> list[
         [plan] = engine.plan(problem, time_limit=TRIAL_SECONDS).courses
         if plan.status != engine.INFEASIBLE:
             return []
-        reasons.append(plan.message)
-    return [f"No course could be booked even on an empty calendar of {site}: {reasons[0]}"]
+        reasons.append(_reason(plan, site=site))
+    return [f"No course could be booked even on an empty calendar of {site}. {reasons[0]}"]
+
+
+def _reason(plan: engine.CoursePlan, *, site: Site) -> str:
+    """What would help; where nothing alone would, the planner's own words for what is in the way."""
+    ways = [way for way in write_relaxations(plan) if way["type"] not in ASKED_FOR]
+    return say_ways(ways, site=site) or plan.message
 
 
 def trial_anchors(version: ProtocolVersion, *, site: Site, now: datetime) -> list[datetime | None]:

@@ -12,7 +12,7 @@ from protocols.models import Instruction, Phase, Protocol, ProtocolVersion, Stag
 from protocols.validation import find_faults
 from scheduling import engine
 from scheduling.demo.site import make_site
-from scheduling.publishing import PublishingRefused, pose_trial, publish_protocol, trial_anchors
+from scheduling.publishing import PublishingRefused, find_telling_texts, pose_trial, publish_protocol, trial_anchors
 from tests import factories
 
 PATIENCE = 60.0  # seconds; a busy machine is slow, an impossible protocol is proven so
@@ -73,6 +73,26 @@ def test_draft_with_faults_is_refused_with_all_of_them_and_stays_a_draft(
     assert draft.status == "draft"
 
 
+def test_instruction_that_no_message_would_say_is_refused(db: None, site: Site, clinician: User, now: datetime) -> None:
+    factories.make_resource(site=site, kind="chair")
+    draft = factories.make_protocol(site=site, publish=False)
+    visit = draft.visit_types.get()
+    visit.instructions.create(kind="other", text="Please be early for your Ketamine infusion.")
+    visit.instructions.create(kind="bring", text="Your medication list.")
+    with pytest.raises(PublishingRefused) as refusal:
+        publish_protocol(draft, now=now, by=clinician)
+    assert refusal.value.faults == [
+        "Visit Visit: the instruction “Please be early for your Ketamine infusion.” names “Ketamine”, so patients' "
+        "messages would leave it out. Say it without naming a drug, a device, a diagnosis or a treatment."
+    ]
+    visit.instructions.filter(kind="other").update(text="Please be early.")
+    assert publish_protocol(draft, now=now, by=clinician).status == "published"
+
+
+def test_no_instruction_of_the_library_would_be_left_out(library: None) -> None:
+    assert [text for version in ProtocolVersion.objects.all() for text in find_telling_texts(version)] == []
+
+
 def test_visit_longer_than_any_opening_is_refused(db: None, clinician: User, now: datetime) -> None:
     site = factories.make_site(code="short", days=5)
     factories.make_resource(site=site, kind="chair")
@@ -94,7 +114,10 @@ def test_protocol_that_no_empty_calendar_can_take_is_refused_with_the_planners_r
     with pytest.raises(PublishingRefused) as refusal:
         publish_protocol(draft, now=now, by=clinician)
     [fault] = refusal.value.faults
-    assert fault.startswith("No course could be booked even on an empty calendar of Clinic four-days: ")
+    assert fault == (
+        "No course could be booked even on an empty calendar of Clinic four-days. "
+        "This would help: open Clinic four-days on Friday, December 4, 2026, 10:00 AM to 10:30 AM."
+    )
     draft.refresh_from_db()
     assert draft.status == "draft"
 
