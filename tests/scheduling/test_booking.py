@@ -192,12 +192,14 @@ def test_a_refused_booking_lists_every_problem_and_writes_nothing(
     with pytest.raises(BookingRefused) as refused:
         book_course(course, plan=plan, now=NOW)
     assert set(refused.value.refusals) == {
-        Refusal("Chair 1 is taken on November 24 at 09:00.", "main 1", "seat", "Chair 1", "2026-11-24T09:00:00-05:00"),
         Refusal(
-            "The patient is not free on November 25 at 09:00.", "main 2", "patient", "", "2026-11-25T09:00:00-05:00"
+            "Chair 1 is taken on November 24 at 9:00 AM.", "main 1", "seat", "Chair 1", "2026-11-24T09:00:00-05:00"
         ),
         Refusal(
-            "Chair 1 is not available on November 26 at 09:00.",
+            "The patient is not free on November 25 at 9:00 AM.", "main 2", "patient", "", "2026-11-25T09:00:00-05:00"
+        ),
+        Refusal(
+            "Chair 1 is not available on November 26 at 9:00 AM.",
             "main 3",
             "seat",
             "Chair 1",
