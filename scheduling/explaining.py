@@ -18,13 +18,13 @@ NOTHING_FITS = "There are no times that fit all visits."
 NOTHING_HELPS = "No single change that would help by itself was found."
 
 
-def explain_plan(plan: engine.CoursePlan, *, site: Site) -> str:
-    """Empty for a planned course."""
+def explain_plan(plan: engine.CoursePlan) -> str:
+    """In short, as pages list what would help below it; empty for a planned course."""
     if plan.planned:
         return ""
     if plan.status == engine.UNKNOWN:
         return RAN_OUT
-    return f"{NOTHING_FITS} {say_ways(write_relaxations(plan), site=site) or NOTHING_HELPS}"
+    return NOTHING_FITS if plan.relaxations else f"{NOTHING_FITS} {NOTHING_HELPS}"
 
 
 def write_relaxations(plan: engine.CoursePlan) -> list[dict[str, Any]]:

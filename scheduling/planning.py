@@ -37,7 +37,7 @@ class Proposal:
     @property
     def message(self) -> str:
         """Why there is no plan, in the words of staff; empty for a planned course."""
-        return explain_plan(self.plan, site=self.course.site)
+        return explain_plan(self.plan)
 
     @property
     def relaxations(self) -> list[dict[str, Any]]:

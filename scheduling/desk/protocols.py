@@ -86,6 +86,19 @@ def page_of(version: ProtocolVersion) -> str:
     return reverse("admin:protocols_protocolversion_change", args=[version.pk])
 
 
+def who_can(version: ProtocolVersion) -> str:
+    """Whom to ask, for everybody else."""
+    if version.protocol.is_library:
+        return (
+            "To use other numbers here, ask a clinician of your clinic: they adopt the protocol, edit and publish it."
+        )
+    if version.is_draft:
+        return f"A clinician of {version.protocol.site} edits and publishes this draft."
+    return (
+        f"To change something, ask a clinician of {version.protocol.site}: they copy it to a new draft and publish it."
+    )
+
+
 @admin.register(ProtocolVersion)
 class ProtocolVersionAdmin(ReadOnlyAdmin):
     """The page of a version: all values with their sources, and what can be done with it."""
@@ -135,6 +148,7 @@ class ProtocolVersionAdmin(ReadOnlyAdmin):
             "is_editable": may_edit and can_edit(version),
             "may_publish": request.user.has_perm("protocols.publish_protocol") and can_edit(version),
             "may_copy": may_edit and not protocol.is_library and not version.is_draft,
+            "who_can": "" if request.user.has_perm("protocols.publish_protocol") else who_can(version),
             "adopting": self._sites_to_adopt(request, version),
         }
         return TemplateResponse(request, "desk/version.html", context)

@@ -11,7 +11,7 @@ from clinic.models import Closure, Patient, Resource, Site
 from protocols.models import Track
 from scheduling import engine
 from scheduling.booking import plan_and_book
-from scheduling.explaining import NOTHING_FITS, NOTHING_HELPS, RAN_OUT, explain_plan
+from scheduling.explaining import NOTHING_FITS, NOTHING_HELPS, RAN_OUT, explain_plan, say_ways, write_relaxations
 from scheduling.findings import refusals_of
 from scheduling.planning import Proposal, propose_course
 from tests import factories
@@ -121,8 +121,9 @@ def test_what_would_help_is_told_by_the_names_of_kinds_and_the_clock_of_the_clin
     once = ({"periods": 1, "period_days": 1, "per_period": 1, "min_gap_hours": 0},)
     asked = make_course(patient=patient, version=factories.make_protocol(phases=once), latest=a_day(2))
     course = plan_and_book(asked.pk, now=NOW)
-    assert course.plan_message == (
-        "There are no times that fit all visits. Any one of these would help: "
+    assert course.plan_message == "There are no times that fit all visits."
+    assert say_ways(course.relaxations, site=site) == (
+        "Any one of these would help: "
         "allow the first visit up to 5 days later than asked; "
         "open Clinic riverside on Tuesday, November 24, 2026, 9:00 AM to 9:30 AM."
     )
@@ -133,17 +134,17 @@ def test_a_kind_that_is_short_is_called_by_its_name(site: Site) -> None:
     start = at(site, 1, 9)
     way = engine.Relaxation("add_seat", kind="tms_device", start=start, end=start + timedelta(minutes=40))
     plan = engine.CoursePlan("1", engine.INFEASIBLE, message="No tms device is free", relaxations=(way,))
-    assert explain_plan(plan, site=site) == (
-        "There are no times that fit all visits. This would help: "
-        "one more TMS machine, Tuesday, November 24, 2026, 9:00 AM to 9:40 AM."
+    assert explain_plan(plan) == NOTHING_FITS
+    assert say_ways(write_relaxations(plan), site=site) == (
+        "This would help: one more TMS machine, Tuesday, November 24, 2026, 9:00 AM to 9:40 AM."
     )
 
 
-def test_where_nothing_helps_and_where_time_ran_out_it_says_so(site: Site) -> None:
+def test_where_nothing_helps_and_where_time_ran_out_it_says_so() -> None:
     nothing = engine.CoursePlan("1", engine.INFEASIBLE, message="session 1 of tms")
     unknown = engine.CoursePlan("1", engine.UNKNOWN, message="no plan after 5 s")
-    assert explain_plan(nothing, site=site) == f"{NOTHING_FITS} {NOTHING_HELPS}"
-    assert explain_plan(unknown, site=site) == RAN_OUT
+    assert explain_plan(nothing) == f"{NOTHING_FITS} {NOTHING_HELPS}"
+    assert explain_plan(unknown) == RAN_OUT
 
 
 def test_a_course_whose_planning_ran_out_of_time_waits_for_staff_to_plan_it_again(

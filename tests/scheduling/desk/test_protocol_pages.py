@@ -155,3 +155,20 @@ def test_a_clerk_changes_no_protocol(at_desk, draft, library, name):
 def test_the_list_opens_the_newest_version(at_desk, draft):
     response = at_desk.get(reverse("admin:protocols_protocol_change", args=[draft.protocol_id]))
     assert response.url == page_of(draft)
+
+
+def test_who_may_not_edit_is_told_who_can(client, site_admin, clinician, draft, library, clock):
+    own = factories.make_protocol(code="own", site=draft.protocol.site)
+    asked = {
+        library: "To use other numbers here, ask a clinician of your clinic",
+        draft: "A clinician of Clinic riverside edits and publishes this draft.",
+        own: "To change something, ask a clinician of Clinic riverside",
+    }
+    client.force_login(site_admin)
+    pages = {version: client.get(page_of(version)).content.decode() for version in asked}
+    assert [text for version, text in asked.items() if text not in pages[version]] == []
+    assert [
+        act for page in pages.values() for act in ("/adopt/", "/copy/", "/publish/", "/discard/") if act in page
+    ] == []
+    client.force_login(clinician)
+    assert [v for v, text in asked.items() if text in client.get(page_of(v)).content.decode()] == []
