@@ -67,6 +67,7 @@ def mark_missed(
         before = {SessionStatus.BOOKED, SessionStatus.ARRIVED, SessionStatus.UNRECORDED}
         _refuse_unless(session, before, "missed", now)
         session.missed_reason = reason
+        session.sequence += 1  # before its time it leaves the patient's calendar by a message of its own
         _set_status(session, SessionStatus.MISSED, now=now, by=by)
         session.holds.all().delete()
         replan = replan_missed(course, session, now=now, by=by)

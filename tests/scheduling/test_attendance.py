@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
 
 from clinic.models import Patient, Resource, Site, User
 from protocols.models import Need, Phase, Stage, VisitType
 from scheduling.attendance import mark_arrived, mark_completed, mark_missed, mark_unrecorded, undo_attendance
 from scheduling.booking import plan_and_book, stop_course
+from scheduling.messages.delivery import deliver_due
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.moving import cancel_session
 from scheduling.refusals import BookingRefused
@@ -138,7 +140,8 @@ def test_append_closes_up_and_adds_one_visit_at_the_end(patient: Patient, chair:
     ]
     assert new.start - before[-1].start >= timedelta(hours=44)
     assert {s.uid for s in before} | {new.uid} == set(course.sessions.values_list("uid", flat=True))
-    assert set(course.sessions.filter(pk__in=[s.pk for s in before]).values_list("sequence", flat=True)) == {0}
+    sequences = dict(course.sessions.filter(pk__in=[s.pk for s in before]).values_list("pk", "sequence"))
+    assert sequences == {s.pk: int(s == missed) for s in before}
     assert not Hold.objects.filter(session=missed).exists()
     assert Hold.objects.count() == 6
 
@@ -268,6 +271,20 @@ def test_a_wrong_missed_click_is_undone_whole(patient: Patient, chair: Resource,
     new.refresh_from_db()
     assert (new.status, new.sequence) == (SessionStatus.CANCELLED, 1)
     assert sorted(Hold.objects.values_list("session__number", flat=True)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_visit_missed_before_its_time_leaves_the_patients_calendar(
+    patient: Patient, chair: Resource, clerk: User
+) -> None:
+    course = book(patient)
+    deliver_due(now=NOW + 5 * MINUTE)
+    first = course.sessions.get(number=1)
+    called = first.start - timedelta(hours=2)
+    outcome = mark_missed(first, reason="no_driver", now=called, by=clerk)
+    mail.outbox.clear()
+    deliver_due(now=called + 5 * MINUTE)
+    assert [message.subject.partition(" ")[0] for message in mail.outbox] == ["Changed", "Cancelled:"]
+    assert (outcome.session.sequence, outcome.session.announcement.told_cancelled) == (1, True)
 
 
 def test_a_wrong_missed_click_is_undone_after_its_replacement_was_cancelled(
