@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from scheduling.models import Session, SessionStatus
+from scheduling.words import say_time
 from tests import factories
 from tests.scheduling.desk.pressing import act, told
 
@@ -29,7 +30,7 @@ def test_a_missed_visit_is_planned_again_and_the_page_says_when(at_desk, course,
     # The protocol appends: the numbers close up, and one visit more stands at the end.
     last = course.sessions.filter(status="booked").latest("start")
     assert told(response) == [
-        f"Planned again on {last.local_date:%B} {last.local_date.day} at {last.local_time:%H:%M}."
+        f"Planned again on {last.local_date:%B} {last.local_date.day} at {say_time(last.local_time)}."
     ]
     first.refresh_from_db()
     assert (first.status, first.missed_reason, first.holds.count()) == ("missed", "no_show", 0)
