@@ -105,7 +105,9 @@ def compose_withdrawal(notice: Notice, now: datetime) -> Composed:
     session = read_session(notice)
     if is_refused(session.patient, notice.recipient):
         return NotNeeded("skipped: the address refuses mail")
-    letter = write_calendar_letter(session, "CANCEL", notice.recipient, now, sequence=notice.sequence)
+    letter = write_calendar_letter(
+        session, "CANCEL", notice.recipient, now, sequence=notice.sequence, is_withdrawal=session.is_live
+    )
     return replace(letter, told=())
 
 

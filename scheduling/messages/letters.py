@@ -51,7 +51,9 @@ def write_calendar_letter(
     *,
     sequence: int | None = None,
     is_update: bool = False,
+    is_withdrawal: bool = False,
 ) -> Letter:
+    """A withdrawal takes the event out of a former address's calendar; the appointment itself stands."""
     site, patient, cancelled = session.site, session.patient, method == "CANCEL"
     sequence = session.sequence if sequence is None else sequence
     start = stated_start(session, cancelled=cancelled)
@@ -70,12 +72,14 @@ def write_calendar_letter(
         now=now,
     )
     prefix = _("Cancelled: ") if cancelled else _("New time: ") if is_update else ""
+    prefix = _("Taken out of this calendar: ") if is_withdrawal else prefix
+    item = describe(session, patient=patient, site=site, is_cancelled=cancelled)
     letter = render_letter(
-        [describe(session, patient=patient, site=site, is_cancelled=cancelled)],
+        [replace(item, is_cancelled=cancelled and not is_withdrawal)],
         patient=patient,
         site=site,
         recipient=recipient,
-        template="cancel" if cancelled else "invite",
+        template="withdraw" if is_withdrawal else "cancel" if cancelled else "invite",
         subject=f"{prefix}{title}, {short_text(local)}",
         facts=f"{method} {session.uid} {sequence} {start.isoformat()}",
         has_clinic=not cancelled and session.visit_type.place == Place.CLINIC,

@@ -316,6 +316,8 @@ def test_changed_address_withdraws_here_and_invites_there(patient: Patient, now:
     patient.save()
     assert [line.split()[:2] for line in deliver(now + timedelta(hours=1))] == [["CANCEL", "1"]]
     assert mail.outbox[0].to == [old]
+    assert str(mail.outbox[0].subject).startswith("Taken out of this calendar: Appointment at ")
+    assert "The appointment itself is not cancelled." in mail.outbox[0].body
     assert [line.split()[:2] for line in deliver(now + timedelta(hours=1) + SOON)] == [["REQUEST", "1"]]
     assert mail.outbox[0].to == ["new@mail.example"]
     assert deliver(now + timedelta(hours=1) + 2 * SOON) == []
