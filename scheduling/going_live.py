@@ -25,8 +25,8 @@ def real_accounts() -> QuerySet[User]:
     return User.objects.exclude(username__in=[account[0] for account in ACCOUNTS], email__endswith=f"@{MAIL_DOMAIN}")
 
 
-def find_administrator() -> User | None:
-    return real_accounts().filter(is_superuser=True, is_active=True).order_by("pk").first()
+def real_administrators() -> QuerySet[User]:
+    return real_accounts().filter(is_superuser=True, is_active=True).order_by("pk")
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -41,12 +42,19 @@ def check_public_name(text: str, answers: Answers) -> None:
     refuse_clinical_words(text)
 
 
+def check_code(text: str, answers: Answers) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        raise ValidationError("Use letters from a to z, digits, hyphens and underscores, without spaces.")
+    field_of(Site, "code")(text, answers)
+
+
 def check_country(text: str, answers: Answers) -> None:
     validate_region(text.upper(), "")
 
 
 def check_subdivision(text: str, answers: Answers) -> None:
-    validate_region(answers["country"].upper(), text.upper())
+    if "country" in answers:  # a country that is wrong, or not asked for yet, is told first
+        validate_region(answers["country"].upper(), text.upper())
 
 
 def check_username(text: str, answers: Answers) -> None:
@@ -61,13 +69,13 @@ SITE_QUESTIONS = (
         "public_name",
         "Its name in messages to patients (no drug, device or diagnosis)",
         check_public_name,
-        lambda answers: answers["name"],
+        lambda answers: answers.get("name", ""),
     ),
     Question(
         "code",
         "Short code for commands and files",
-        field_of(Site, "code"),
-        lambda answers: slugify(answers["name"])[:40] or "site",
+        check_code,
+        lambda answers: slugify(answers.get("name", ""))[:40] or "site",
     ),
     Question("timezone", "Time zone, such as America/New_York", field_of(Site, "timezone")),
     Question("address", "Address, in one line", lambda text, answers: None),

@@ -74,6 +74,48 @@ def test_a_second_run_changes_nothing_and_says_what_is_there():
     assert (list(User.objects.values()), list(Site.objects.values())) == before
 
 
+def test_options_that_equal_what_is_there_are_fine():
+    run(**OPTIONS)
+    said = run(**OPTIONS, code="harbor-clinic").splitlines()
+    assert said[0].startswith("Site Harbor Clinic (harbor-clinic) is there already:")
+
+
+def test_options_that_name_another_site_or_administrator_are_refused_with_all_their_faults():
+    run(**OPTIONS)
+    with pytest.raises(CommandError) as refused:
+        run(name="East", code="east", username="eboss", country="ZZ", phone=OPTIONS["phone"])
+    assert str(refused.value) == (
+        "--country: 'ZZ' is not a country code; the United States is US.\n"
+        "Site harbor-clinic and administrator maria are there already, and these options say otherwise: --name, "
+        "--code, --country, --username; setup is for the first site and the first administrator. Further ones are "
+        "added, and these changed, in the browser: Sites and hours, Staff."
+    )
+    assert [site.code for site in Site.objects.all()] == ["harbor-clinic"]
+    assert [user.username for user in User.objects.all()] == ["maria"]
+
+
+def test_of_several_sites_the_one_the_options_mean_is_there_already():
+    run(**OPTIONS)
+    factories.make_site(code="east", name="East")
+    said = run(name="East", code="east").splitlines()
+    assert said[0].startswith("Site East (east) is there already:")
+
+
+def test_all_faults_of_the_options_are_told_in_one_run(monkeypatch):
+    monkeypatch.setenv("CADENCE_ADMIN_PASSWORD", "maria-maria")
+    with pytest.raises(CommandError) as refused:
+        run(**{**OPTIONS, "timezone": "Chicago", "email": "desk", "code": "a b", "country": "ZZ", "address": None})
+    assert str(refused.value).splitlines() == [
+        "--code: Use letters from a to z, digits, hyphens and underscores, without spaces.",
+        "--timezone: 'Chicago' is not an IANA time zone such as America/New_York.",
+        "--email: Enter a valid email address.",
+        "--country: 'ZZ' is not a country code; the United States is US.",
+        "CADENCE_ADMIN_PASSWORD: This password is too short. It must contain at least 12 characters.",
+        "Without questions these are needed too: --address.",
+    ]
+    assert (Site.objects.count(), User.objects.count()) == (0, 0)
+
+
 def test_what_is_missing_is_named_in_one_sentence(monkeypatch):
     monkeypatch.delenv("CADENCE_ADMIN_PASSWORD")
     with pytest.raises(CommandError) as refused:
@@ -96,7 +138,7 @@ def test_what_is_missing_is_named_in_one_sentence(monkeypatch):
         ("username", "a b", "--username: Enter a valid username."),
         ("name", " ", "--name: This cannot be empty."),
         ("public_name", "TMS Harbor", "--public-name: Patients' messages bear this name; 'TMS' in it would tell "),
-        ("code", "a b", "--code: Enter a valid “slug” consisting of letters, numbers, underscores or hyphens."),
+        ("code", "a b", "--code: Use letters from a to z, digits, hyphens and underscores, without spaces."),
     ],
 )
 def test_a_wrong_option_is_named_with_its_fault_and_nothing_is_written(option, wrong, fault):

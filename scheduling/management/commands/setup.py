@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -18,7 +19,15 @@ from clinic.models import Site, User
 from protocols.library import load_library
 from protocols.models import Protocol
 from scheduling.demo.clinic import find_demo_site
-from scheduling.going_live import find_administrator, open_clinic, real_sites
+from scheduling.going_live import open_clinic, real_administrators, real_sites
+from scheduling.setup_options import (
+    Given,
+    describe_administrator,
+    describe_site,
+    differing,
+    find_faults,
+    say_conflict,
+)
 from scheduling.setup_questions import (
     ADMINISTRATOR_QUESTIONS,
     SITE_QUESTIONS,
@@ -29,6 +38,7 @@ from scheduling.setup_questions import (
 )
 
 PASSWORD_VARIABLE = "CADENCE_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
+T = TypeVar("T")
 
 
 class Command(BaseCommand):
@@ -41,11 +51,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, interactive: bool, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False)
-        known_site, known_administrator = real_sites().first(), find_administrator()
+        known_site = nearest(real_sites(), lambda site: differing(SITE_QUESTIONS, options, describe_site(site)))
+        known_administrator = nearest(
+            real_administrators(),
+            lambda user: differing(ADMINISTRATOR_QUESTIONS, options, describe_administrator(user)),
+        )
+        refuse_faults(known_site, known_administrator, options, interactive=interactive)
         questions = (*(() if known_site else SITE_QUESTIONS), *(() if known_administrator else ADMINISTRATOR_QUESTIONS))
         given = {question.option: options[question.option] for question in questions}
-        if not interactive:
-            refuse_gaps(questions, given, needs_password=known_administrator is None)
         answers = self.ask(questions, given, interactive=interactive)
         site = known_site or make_site(answers)
         administrator = known_administrator or User(username=answers["username"], email=answers["admin_email"])
@@ -88,10 +101,8 @@ class Command(BaseCommand):
     def ask_password(self, user: User, *, interactive: bool) -> str:
         """From the environment, or typed twice and never shown."""
         if given := os.environ.get(PASSWORD_VARIABLE):
-            try:
-                validate_password(given, user)
-            except ValidationError as fault:
-                raise CommandError(f"{PASSWORD_VARIABLE}: {' '.join(fault.messages)}") from None
+            if faults := find_password_faults(user):
+                raise CommandError(faults[0])
             return given
         while True:
             password = read_line("Password: ", secret=True)
@@ -123,12 +134,49 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(lines))
 
 
-def refuse_gaps(questions: tuple[Question, ...], given: dict[str, str | None], *, needs_password: bool) -> None:
+def nearest(rows: Iterable[T], differences: Callable[[T], list[Question]]) -> T | None:
+    """Of what is there, that which the options mean: the one that they contradict least."""
+    return min(rows, key=lambda row: len(differences(row)), default=None)
+
+
+def refuse_faults(site: Site | None, administrator: User | None, given: Given, *, interactive: bool) -> None:
+    """Before anything is asked or written: all that is wrong with the options, a line for each fault."""
+    site_differs = differing(SITE_QUESTIONS, given, describe_site(site)) if site else []
+    user_differs = differing(ADMINISTRATOR_QUESTIONS, given, describe_administrator(administrator or User()))
+    site_questions = site_differs if site else SITE_QUESTIONS
+    user_questions = user_differs if administrator else ADMINISTRATOR_QUESTIONS
+    faults = find_faults((*site_questions, *user_questions), given, may_ask=interactive)
+    if administrator is None:
+        user = User(username=given["username"] or "", email=given["admin_email"] or "")
+        faults += find_password_faults(user)
+    if not interactive:
+        faults += find_gaps((*site_questions, *user_questions), given, needs_password=administrator is None)
+    conflicts = {
+        f"site {site and site.code}": site_differs,
+        f"administrator {administrator and administrator.username}": user_differs if administrator else [],
+    }
+    if conflict := say_conflict(conflicts):
+        faults.append(conflict)
+    if faults:
+        raise CommandError("\n".join(faults))
+
+
+def find_password_faults(user: User) -> list[str]:
+    """Of the password in the environment, where there is one."""
+    if not (given := os.environ.get(PASSWORD_VARIABLE)):
+        return []
+    try:
+        validate_password(given, user)
+    except ValidationError as fault:
+        return [f"{PASSWORD_VARIABLE}: {' '.join(fault.messages)}"]
+    return []
+
+
+def find_gaps(questions: Iterable[Question], given: Given, *, needs_password: bool) -> list[str]:
     missing = [question.flag for question in questions if question.default is None and given[question.option] is None]
     if needs_password and not os.environ.get(PASSWORD_VARIABLE):
         missing.append(f"{PASSWORD_VARIABLE} in the environment")
-    if missing:
-        raise CommandError(f"Without questions these are needed too: {', '.join(missing)}.")
+    return [f"Without questions these are needed too: {', '.join(missing)}."] if missing else []
 
 
 def read_line(prompt: str, *, secret: bool = False) -> str:
