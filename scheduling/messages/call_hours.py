@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from clinic.models import Site
-from scheduling.messages.reminders import moment
+from scheduling.messages.reminders import Wish, moment
 
 # A site closed for longer than this has its calls listed on the day they are due after all.
 LONGEST_CLOSURE = 14
@@ -36,3 +37,12 @@ class OpenDays:
             if self.is_open(day):
                 return moment(day, local.time(), zone)
         return due_at
+
+    def list_calls(self, wishes: Iterable[Wish], *, zone: ZoneInfo) -> list[Wish]:
+        """The reminders as calls. Of two for one visit that fall on the same day, the one of longer use stays."""
+        found: dict[tuple[str | int, date], Wish] = {}
+        for wish in sorted(wishes, key=lambda wish: wish.useful_until):
+            due_at = self.last_before(wish.due_at, zone=zone)
+            visit = wish.session.pk if wish.session else wish.key
+            found[visit, due_at.astimezone(zone).date()] = replace(wish, due_at=due_at)
+        return list(found.values())

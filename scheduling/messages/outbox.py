@@ -238,6 +238,8 @@ def queue_reminders(ledger: Ledger) -> None:
     wishes = wish_reminders(
         ledger.course, ledger.sessions, ledger.phases, zone=patient.zone, at=site.reminder_time, now=ledger.now
     )
+    if ledger.open_days is not None:
+        wishes = ledger.open_days.list_calls(wishes, zone=patient.zone)
     waiting = {notice.key: notice for notice in ledger.waiting if notice.kind in REMINDERS}
     wanted = {wish.key: wish for wish in wishes}
     for key, notice in waiting.items():
@@ -246,6 +248,5 @@ def queue_reminders(ledger: Ledger) -> None:
     for key, wish in wanted.items():
         if key in waiting:
             continue
-        due_at = ledger.open_days.last_before(wish.due_at, zone=patient.zone) if ledger.open_days else wish.due_at
-        ledger.add(wish.kind, key, due_at, session=wish.session)
+        ledger.add(wish.kind, key, wish.due_at, session=wish.session)
         ledger.new[-1].useful_until = wish.useful_until

@@ -158,5 +158,17 @@ def test_calls_fall_on_days_the_front_desk_works(patient: Patient) -> None:
     assert reminders(course) == [
         ("digest", None, "Wed 11-25 10:00"),
         ("reminder", 1, "Wed 11-25 10:00"),
-        ("reminder", 1, "Wed 11-25 10:00"),
     ]
+
+
+def test_two_reminders_that_fall_on_one_day_are_one_call_until_the_visit(patient: Patient) -> None:
+    patient.channel = Channel.PRINT
+    patient.save()
+    starts = [local(MONDAY), local(MONDAY + timedelta(days=8))]  # a Monday, and a Tuesday with Friday and Monday before
+    course = cast.book(patient, starts, now=local(date(2026, 11, 10)))
+    assert reminders(course) == [
+        ("reminder", 1, "Fri 11-27 10:00"),
+        ("reminder", 2, "Fri 12-04 10:00"),
+        ("reminder", 2, "Mon 12-07 10:00"),
+    ]
+    assert course.notices.get(session__number=1).useful_until == local(MONDAY, 7)
