@@ -16,7 +16,7 @@ from clinic.models import User
 from protocols.models import Instruction
 from scheduling.messages.composing import pick_week, read_instructions, read_session, read_sessions
 from scheduling.messages.letters import LANGUAGE
-from scheduling.messages.rows import new_notice
+from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.told import Told, is_ahead, is_news, record_told
 from scheduling.messages.wording import Appointment, describe, preparation_texts, stay_text
 from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
@@ -70,7 +70,7 @@ def call_instead(notice: Notice, *, now: datetime) -> None:
         course=notice.course,
         session_id=None if kind in LISTS else notice.session_id,
         kind=kind,
-        key=f"{notice.key}:call",
+        key=notice.key + INSTEAD,
         channel=NoticeChannel.CALL,
         sequence=notice.sequence,
         due_at=now,

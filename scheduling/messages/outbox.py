@@ -16,7 +16,7 @@ from django.db.models import Q
 from protocols.models import Phase
 from scheduling.messages.call_hours import OpenDays
 from scheduling.messages.reminders import wish_reminders
-from scheduling.messages.rows import new_notice
+from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.told import Told, is_ahead, is_invited, is_news, is_news_by_list, record_told
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
 
@@ -235,12 +235,14 @@ def may_be_invited(ledger: Ledger, session: Session) -> bool:
 def queue_reminders(ledger: Ledger) -> None:
     """Make what waits what is wanted now. A reminder that went out keeps its key, so none goes out twice."""
     patient, site = ledger.course.patient, ledger.course.site
+    rows = [notice for notice in ledger.waiting if notice.kind in REMINDERS]
+    waiting = {notice.key.removesuffix(INSTEAD): notice for notice in rows}
     wishes = wish_reminders(
-        ledger.course, ledger.sessions, ledger.phases, zone=patient.zone, at=site.reminder_time, now=ledger.now
-    )
+        ledger.course, ledger.sessions, ledger.phases,
+        zone=patient.zone, at=site.reminder_time, now=ledger.now, waiting=waiting,
+    )  # fmt: skip
     if ledger.open_days is not None:
         wishes = ledger.open_days.list_calls(wishes, zone=patient.zone)
-    waiting = {notice.key: notice for notice in ledger.waiting if notice.kind in REMINDERS}
     wanted = {wish.key: wish for wish in wishes}
     for key, notice in waiting.items():
         if key not in wanted and notice.status == NoticeStatus.DUE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -32,9 +32,16 @@ class Wish:
 
 
 def wish_reminders(
-    course: Course, sessions: Sequence[Session], phases: Iterable[Phase], *, zone: ZoneInfo, at: time, now: datetime
+    course: Course,
+    sessions: Sequence[Session],
+    phases: Iterable[Phase],
+    *,
+    zone: ZoneInfo,
+    at: time,
+    now: datetime,
+    waiting: Collection[str] = (),
 ) -> list[Wish]:
-    """Everything still to be sent for these sessions; what is already past is left out."""
+    """Everything still to be sent for these sessions; what is already past is left out, unless it is `waiting`."""
     ahead = [session for session in sessions if is_ahead(session, now=now)]
     frequent = find_frequent(ahead, phases)
     fresh = find_beginnings(sessions, zone=zone)
@@ -46,7 +53,7 @@ def wish_reminders(
             days = (1,) if session.visit_type.sedating else ()
         wishes += wish_singles(session, days, zone=zone, at=at)
     wishes += wish_digests(course, [session for session in ahead if session.pk in frequent], zone=zone, at=at)
-    return [wish for wish in wishes if wish.due_at > now < wish.useful_until]
+    return [wish for wish in wishes if (wish.due_at > now or wish.key in waiting) and now < wish.useful_until]
 
 
 def wish_singles(session: Session, days: tuple[int, ...], *, zone: ZoneInfo, at: time) -> Iterator[Wish]:

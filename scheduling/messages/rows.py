@@ -9,6 +9,8 @@ from uuid import uuid4
 from scheduling.messages.sender import sender_address
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind
 
+INSTEAD = ":call"  # ends the key of a call that takes the place of a mail
+
 
 def new_notice(
     *,

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clinic.models import Channel, Patient
-from scheduling.models import Course, Notice
+from scheduling.messages.call_list import call_instead
+from scheduling.models import Course, Notice, NoticeStatus
 from tests.scheduling.messages import cast
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -66,6 +67,27 @@ def test_reminders_past_at_booking_are_left_out(patient: Patient) -> None:
     booked_at = local(date(2026, 11, 28), 11)
     course = cast.book(patient, [local(MONDAY)], now=booked_at)
     assert reminders(course) == [("reminder", 1, "Sun 11-29 10:00")]
+
+
+@pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.PRINT])
+def test_reminder_that_is_due_stays_when_another_visit_changes(patient: Patient, channel: Channel) -> None:
+    patient.channel = channel
+    patient.save()
+    starts = [local(MONDAY + timedelta(days=1)), local(date(2026, 12, 15))]
+    course = cast.book(patient, starts, now=local(date(2026, 11, 10)))
+    cast.move(course.sessions.get(number=2), local(date(2026, 12, 16)), now=local(MONDAY, 11))
+    assert [row for row in reminders(course) if row[1] == 1] == [("reminder", 1, "Mon 11-30 10:00")]
+
+
+def test_call_in_place_of_a_mail_stays_when_another_visit_changes(patient: Patient) -> None:
+    starts = [local(MONDAY + timedelta(days=1)), local(date(2026, 12, 15))]
+    course = cast.book(patient, starts, now=local(date(2026, 11, 10)))
+    refused = course.notices.get(session__number=1, due_at=local(MONDAY, 10))
+    Notice.objects.filter(pk=refused.pk).update(status=NoticeStatus.FAILED)
+    call_instead(refused, now=local(MONDAY, 10))
+    cast.move(course.sessions.get(number=2), local(date(2026, 12, 16)), now=local(MONDAY, 11))
+    waiting = course.notices.filter(session__number=1, kind="reminder", status=NoticeStatus.DUE)
+    assert list(waiting.values_list("key", flat=True)) == [f"{refused.key}:call"]
 
 
 def test_sedating_visits_have_the_driver_reminder(patient: Patient) -> None:
