@@ -7,6 +7,7 @@ from datetime import datetime
 from clinic.models import User
 from protocols.models.visit import Place
 from scheduling import engine
+from scheduling.anchoring import move_anchor
 from scheduling.booking import cancel_sessions
 from scheduling.findings import explain
 from scheduling.locking import booking_transaction, lock_course, lock_kinds, lock_session, retried
@@ -36,6 +37,7 @@ def move_session(
 
     The caller checks the permission to override. `seen_at` is the session's `changed_at` as the clerk saw it: where
     somebody has changed it since, the move is refused. The old seats are kept until the new ones are held.
+    With the date that the course is counted from, its visits to come are planned again.
     """
     with booking_transaction():
         course = lock_course(session.course_id)
@@ -43,10 +45,12 @@ def move_session(
         _refuse_unmovable(session, start, now)
         if start == session.start:
             return session
+        if session.visit_type.place == Place.EXTERNAL:
+            return _move_anchor(course, session, start, override_reason, now=now)
         problem = read_locked_problem(course, session, now=now)
         visit = problem.protocol_of(problem.courses[0]).visit_of(session.track.name, session.number)
         old = list(session.holds.all())
-        if override_reason or session.visit_type.place == Place.EXTERNAL:
+        if override_reason:
             set_times(session, start, site=course.site, minutes=visit.minutes)
             seats = free_seats(session, visit.holds, prefer=old)
         else:
@@ -55,6 +59,14 @@ def move_session(
         _write_move(session, hold_rows(session, visit.holds, seats), override_reason, now=now)
         outbox.sessions_changed(course, [session], now=now)
     return session
+
+
+def _move_anchor(course: Course, anchor: Session, start: datetime, override_reason: str, *, now: datetime) -> Session:
+    moved = move_anchor(course, anchor, start=start.replace(second=0, microsecond=0), now=now)
+    anchor.override_reason = override_reason[:200]
+    anchor.save(update_fields=["override_reason"])
+    outbox.sessions_changed(course, moved, now=now)
+    return anchor
 
 
 def read_locked_problem(course: Course, session: Session, *, now: datetime) -> engine.Problem:

@@ -189,7 +189,7 @@ def _write(
     placed = {at.key: at for at in plan.sessions if at.key not in given}
     rows = {**attempt.rows, **_find_homes(attempt.homeless, placed.values())}
     _renumber(rows, now=now)
-    moved = _move_rows(course, protocol, {k: (rows[k], at) for k, at in placed.items() if k in rows}, now=now)
+    moved = move_rows(course, protocol, {k: (rows[k], at) for k, at in placed.items() if k in rows}, now=now)
     new = [at for key, at in placed.items() if key not in rows]
     inserted = insert_sessions(course, protocol, new, now=now, by=by)
     course.shift_days = shift_into_windows(problem, replace(attempt.posed, shift_days=course.shift_days), plan.sessions)
@@ -219,7 +219,7 @@ def _renumber(rows: Mapping[Key, Session], *, now: datetime) -> None:
         row.save(update_fields=["number", "changed_at"])
 
 
-def _move_rows(
+def move_rows(
     course: Course,
     protocol: engine.Protocol,
     rows: Mapping[Key, tuple[Session, engine.PlacedSession]],

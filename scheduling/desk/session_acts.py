@@ -34,7 +34,7 @@ def acts_for(session: Session, *, now: datetime) -> tuple[str, ...]:
         case SessionStatus.BOOKED if session.local_date > now.astimezone(session.local_start.tzinfo).date():
             return (MOVE, CANCEL)
         case SessionStatus.BOOKED:
-            return (ARRIVED, MISSED, MOVE, CANCEL)
+            return (ARRIVED, MISSED, MOVE, CANCEL) if session.end > now else (ARRIVED, MISSED)
         case SessionStatus.UNRECORDED:
             return (COMPLETED, MISSED)
         case SessionStatus.ARRIVED:
@@ -98,7 +98,10 @@ def _move(request: HttpRequest, session: Session, *, now: datetime, by: User, se
     if "override" in request.POST and not override:
         raise refuse("Reason: say why the rule is set aside.")
     moved = move_session(session, start=start, now=now, by=by, override_reason=override, seen_at=seen_at)
-    return f"Moved to {say_moment(moved.local_start)}. The patient is told within a few minutes."
+    told = (
+        "The patient is told" if moved.visit_type.is_announced else "The patient is told of visits that moved with it"
+    )
+    return f"Moved to {say_moment(moved.local_start)}. {told} within a few minutes."
 
 
 def read_start(posted: Any, session: Session, *, now: datetime) -> datetime | None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from clinic.models import Patient, Resource, Site
-from protocols.models import ProtocolVersion
+from protocols.models import Need, Phase, ProtocolVersion, Stage, Track, VisitType
 from scheduling.models import Course, CourseStatus, Hold, Session
 from tests import factories
 from tests.factories import NOW
@@ -22,6 +22,28 @@ TAPER = (
 def make_tms(*, needs: tuple[str, ...] = ("tms_device", "tms_operator"), **fields: Any) -> ProtocolVersion:
     """36 sessions: five a week for six weeks, then three, two, one."""
     return factories.make_protocol(needs=needs, phases=(DAILY, *TAPER), **fields)
+
+
+def make_implant(*, weeks: int = 2) -> ProtocolVersion:
+    """An operation elsewhere, then, two weeks after it, one visit a week."""
+    one = {"periods": 1, "period_days": 7, "per_period": 1, "min_gap_hours": 0}
+    version = factories.make_protocol(phases=(one,), needs=(), publish=False)
+    surgery = version.visit_types.get()
+    surgery.place, surgery.code = "external", "surgery"
+    surgery.save()
+    track = version.tracks.get()
+    track.name = "surgery"
+    track.save()
+    visit = VisitType.objects.create(version=version, code="visit", name="Visit")
+    stage = Stage.objects.create(visit_type=visit, position=0, name="Programming", minutes=30, is_treatment=True)
+    Need.objects.create(stage=stage, kind=factories.make_kind("chair"))
+    follow = Track.objects.create(version=version, position=1, name="follow-up", visit_type=visit, first_day=14)
+    Phase.objects.create(
+        track=follow, position=0, name="weekly", periods=weeks, period_days=7, per_period=1, min_gap_hours=44
+    )
+    version.status, version.published_at = "published", NOW
+    version.save()
+    return version
 
 
 def make_course(

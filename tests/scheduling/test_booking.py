@@ -9,7 +9,6 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from clinic.models import Closure, Outage, Patient, Resource, Site, User
-from protocols.models import Need, Phase, ProtocolVersion, Stage, Track, VisitType
 from scheduling import booking
 from scheduling.booking import book_course, plan_and_book, request_course, stop_course
 from scheduling.engine import CoursePlan, PlacedHold, PlacedSession
@@ -19,7 +18,7 @@ from scheduling.planning import propose_course
 from scheduling.refusals import BookingRefused, Refusal
 from tests import factories
 from tests.factories import NOW, a_day
-from tests.scheduling.calendar import at, fill_seat, make_course, make_tms, put_session
+from tests.scheduling.calendar import at, fill_seat, make_course, make_implant, make_tms, put_session
 
 pytestmark = pytest.mark.django_db
 ONE_VISIT = ({"periods": 1, "period_days": 7, "per_period": 1, "min_gap_hours": 0},)
@@ -98,27 +97,6 @@ def test_request_course_refuses_drafts_past_dates_and_anothers_reference(patient
             ask(patient, site, **fields)
         assert set(refused.value.message_dict) == {fault}
     assert Course.objects.count() == 1
-
-
-def make_implant() -> ProtocolVersion:
-    """An operation elsewhere, then two visits in the weeks after it."""
-    version = factories.make_protocol(phases=ONE_VISIT, needs=(), publish=False)
-    surgery = version.visit_types.get()
-    surgery.place, surgery.code = "external", "surgery"
-    surgery.save()
-    track = version.tracks.get()
-    track.name = "surgery"
-    track.save()
-    visit = VisitType.objects.create(version=version, code="visit", name="Visit")
-    stage = Stage.objects.create(visit_type=visit, position=0, name="Programming", minutes=30, is_treatment=True)
-    Need.objects.create(stage=stage, kind=factories.make_kind("chair"))
-    follow = Track.objects.create(version=version, position=1, name="follow-up", visit_type=visit, first_day=14)
-    Phase.objects.create(
-        track=follow, position=0, name="weekly", periods=2, period_days=7, per_period=1, min_gap_hours=44
-    )
-    version.status, version.published_at = "published", NOW
-    version.save()
-    return version
 
 
 def test_a_surgery_date_is_given_and_visits_are_planned_from_it(patient: Patient, site: Site, chair: Resource) -> None:
