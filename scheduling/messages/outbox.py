@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from protocols.models import Phase
 from scheduling.messages.call_hours import OpenDays
-from scheduling.messages.reminders import wish_reminders
+from scheduling.messages.reminders import wish_late_calls, wish_reminders
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.told import Told, is_ahead, is_invited, is_news, is_news_by_list, record_told
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
@@ -88,8 +88,10 @@ class Ledger:
                 return notice
         return None
 
-    def add(self, kind: NoticeKind, key: str, due_at: datetime, *, session: Session | None = None) -> None:
-        channel = NoticeChannel.EMAIL if self.by_mail else NoticeChannel.CALL
+    def add(
+        self, kind: NoticeKind, key: str, due_at: datetime, *, session: Session | None = None, by_phone: bool = False
+    ) -> None:
+        channel = NoticeChannel.EMAIL if self.by_mail and not by_phone else NoticeChannel.CALL
         if kind == NoticeKind.COURSE_SUMMARY and not self.by_mail:
             channel = NoticeChannel.PRINT
         sequence = session.sequence if session else None
@@ -243,6 +245,7 @@ def queue_reminders(ledger: Ledger) -> None:
     )  # fmt: skip
     if ledger.open_days is not None:
         wishes = ledger.open_days.list_calls(wishes, zone=patient.zone)
+    wishes += wish_late_calls(ledger.sessions, wishes, past_reminders(ledger.course), now=ledger.now)
     wanted = {wish.key: wish for wish in wishes}
     for key, notice in waiting.items():
         if key not in wanted and notice.status == NoticeStatus.DUE:
@@ -250,5 +253,11 @@ def queue_reminders(ledger: Ledger) -> None:
     for key, wish in wanted.items():
         if key in waiting:
             continue
-        ledger.add(wish.kind, key, wish.due_at, session=wish.session)
+        ledger.add(wish.kind, key, wish.due_at, session=wish.session, by_phone=wish.by_phone)
         ledger.new[-1].useful_until = wish.useful_until
+
+
+def past_reminders(course: Course) -> set[tuple[int | None, int | None]]:
+    """Id and SEQUENCE of the sedating sessions whose driver reminder does not wait any more."""
+    rows = Notice.objects.filter(course=course, kind=NoticeKind.DRIVER_REMINDER, key__startswith="reminder:")
+    return set(rows.exclude(status=NoticeStatus.DUE).values_list("session_id", "sequence"))

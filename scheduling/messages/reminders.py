@@ -29,6 +29,7 @@ class Wish:
     due_at: datetime
     useful_until: datetime
     session: Session | None = None
+    by_phone: bool = False
 
 
 def wish_reminders(
@@ -54,6 +55,32 @@ def wish_reminders(
         wishes += wish_singles(session, days, zone=zone, at=at)
     wishes += wish_digests(course, [session for session in ahead if session.pk in frequent], zone=zone, at=at)
     return [wish for wish in wishes if (wish.due_at > now or wish.key in waiting) and now < wish.useful_until]
+
+
+def wish_late_calls(
+    sessions: Iterable[Session],
+    wishes: Iterable[Wish],
+    told: Collection[tuple[int | None, int | None]],
+    *,
+    now: datetime,
+) -> list[Wish]:
+    """For sedating visits that no reminder tells of, as all were past at once; `told` are ids and SEQUENCEs."""
+    served = {wish.session.pk for wish in wishes if wish.session is not None}
+    return [
+        Wish(
+            f"late-reminder:{session.uuid}:{session.sequence}",
+            NoticeKind.DRIVER_REMINDER,
+            now,
+            session.start,
+            session,
+            by_phone=True,
+        )
+        for session in sessions
+        if session.visit_type.sedating
+        and is_ahead(session, now=now)
+        and session.pk not in served
+        and (session.pk, session.sequence) not in told
+    ]
 
 
 def wish_singles(session: Session, days: tuple[int, ...], *, zone: ZoneInfo, at: time) -> Iterator[Wish]:

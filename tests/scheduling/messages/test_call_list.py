@@ -10,7 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from clinic.models import Channel, Patient, Site, User
-from scheduling.messages import call_list
+from protocols.models import ProtocolVersion
+from scheduling.messages import call_list, outbox
 from scheduling.messages.calendar_file import course_calendar, course_calendar_html
 from scheduling.models import Course, Notice, NoticeStatus
 from tests import factories
@@ -99,6 +100,78 @@ def test_reminder_call_says_what_the_mail_would(phoned: Patient, now: datetime) 
         "Please arrange for someone to take you home afterwards.",
         "No driving until the next day, after restful sleep.",
     )
+
+
+def sedating_version() -> ProtocolVersion:
+    version = cast.make_version(sedating=True, publish=False)
+    visit = version.tracks.get().visit_type
+    visit.instructions.create(kind="no_food", minutes_before=120)
+    visit.instructions.create(kind="no_drink", minutes_before=30)
+    return version
+
+
+@pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.PRINT])
+@pytest.mark.parametrize("ahead", [timedelta(hours=18), timedelta(hours=3)])
+def test_sedating_visit_booked_too_late_for_a_reminder_is_a_call(
+    patient: Patient, channel: Channel, ahead: timedelta
+) -> None:
+    patient.channel = channel
+    patient.save()
+    booked_at = nine(22) - ahead
+    course = cast.book(patient, [nine(22)], now=booked_at, version=sedating_version(), minutes=165)
+    outbox.sessions_changed(course, course.sessions.all(), now=booked_at)
+    deliver(booked_at + timedelta(minutes=5))
+    calls = call_list.calls_to_make(Notice.objects.all(), now=booked_at + timedelta(minutes=5))
+    [call] = calls.filter(kind="driver_reminder")
+    assert (call.channel, call.due_at, call.useful_until) == ("call", booked_at, nine(22))
+    said = call_list.describe_calls([call], now=booked_at)[call.pk]
+    assert [(item.day, item.time) for item in said.appointments] == [("Tuesday, December 15, 2026", "9:00 AM EST")]
+    assert (said.title, said.lines) == (
+        "Reminder: driver required",
+        (
+            "The visit lasts 2 hours 45 minutes.",
+            "Please do not eat anything after 7:00 AM EST.",
+            "Please do not drink anything after 8:30 AM EST.",
+            "Please arrange for someone to take you home afterwards.",
+            "No driving until the next day, after restful sleep.",
+        ),
+    )
+
+
+def test_late_call_ends_when_the_visit_moves_ahead_or_is_cancelled(patient: Patient) -> None:
+    booked_at = nine(22) - timedelta(hours=18)
+    course = cast.book(patient, [nine(22)], now=booked_at, version=sedating_version())
+    cast.move(course.sessions.get(), nine(22) + timedelta(hours=2), now=booked_at)
+    assert rows(course, kind="driver_reminder") == [("driver_reminder", "call", "due")]
+    assert course.notices.get(kind="driver_reminder").sequence == 1
+    cast.move(course.sessions.get(), nine(24), now=booked_at)
+    assert rows(course, kind="driver_reminder") == [("driver_reminder", "email", "due")]
+    cast.move(course.sessions.get(), nine(22), now=booked_at)
+    assert rows(course, kind="driver_reminder") == [("driver_reminder", "call", "due")]
+    cast.cancel(course.sessions.get(), now=booked_at)
+    assert rows(course, kind="driver_reminder") == []
+
+
+def test_late_call_that_was_made_is_not_asked_again(patient: Patient, clerk: User) -> None:
+    booked_at = nine(22) - timedelta(hours=18)
+    course = cast.book(patient, [nine(22), nine(40)], now=booked_at, version=sedating_version())
+    assert call_list.mark_called(course.notices.get(channel="call"), now=booked_at, by=clerk)
+    cast.move(course.sessions.get(number=2), nine(41), now=booked_at + timedelta(hours=1))
+    assert rows(course, channel="call") == [("driver_reminder", "call", "done")]
+
+
+def test_visit_whose_driver_reminder_went_out_is_no_late_call(patient: Patient, now: datetime) -> None:
+    course = cast.book(patient, [nine(22), nine(40)], now=now, version=sedating_version())
+    for hours in (72, 23):
+        deliver(nine(22) - timedelta(hours=hours) + timedelta(hours=1))
+    cast.move(course.sessions.get(number=2), nine(41), now=nine(22) - timedelta(hours=1))
+    assert rows(course, session__number=1, kind="driver_reminder") == [("driver_reminder", "email", "sent")] * 2
+    assert rows(course, channel="call") == []
+
+
+def test_visit_that_is_not_sedating_is_never_a_late_call(patient: Patient) -> None:
+    course = cast.book(patient, [nine(22)], now=nine(22) - timedelta(hours=18))
+    assert rows(course, channel="call") == []
 
 
 def test_call_nobody_made_in_time_leaves_the_list(phoned: Patient, now: datetime) -> None:
