@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Q
-
 from clinic.models import User
 from protocols.models import DecisionPoint
 from protocols.models.decision import DecisionMode
@@ -59,9 +57,10 @@ def due_decisions(course: Course, *, now: datetime) -> list[DecisionPoint]:
     """Points whose session has begun and that nobody has decided; one that blocks is open again after a step back."""
     if course.status not in UNDER_WAY:
         return []
-    stepped_back = Q(outcome=DecisionOutcome.STEP_BACK, decision_point__mode=DecisionMode.BLOCKING)
-    decided = set(course.decisions.exclude(stepped_back).values_list("decision_point_id", flat=True))
+    decided = CourseDecision.objects.closing().filter(course=course).values_list("decision_point_id", flat=True)
     numbered = number_rows(course.sessions.select_related("track").order_by("pk"))
-    points = DecisionPoint.objects.filter(version=course.version_id).exclude(pk__in=decided).select_related("track")
+    points = (
+        DecisionPoint.objects.filter(version=course.version_id).exclude(pk__in=list(decided)).select_related("track")
+    )
     reached = (numbered.get((point.track.name, point.after_number)) for point in points)
     return [point for point, row in zip(points, reached, strict=True) if row is not None and row.start <= now]

@@ -57,6 +57,7 @@ def closed_days(site: Site, chips: list[Chip]) -> dict[date, str]:
     first, last = min(days).replace(day=1), max(days) + timedelta(days=31)
     found: dict[date, str] = {}
     for closure in Closure.objects.filter(site=site, last_on__gte=first, first_on__lte=last):
-        for offset in range((closure.last_on - closure.first_on).days + 1):
-            found[closure.first_on + timedelta(days=offset)] = closure.reason or "Closed"
+        begins, ends = max(closure.first_on, first), min(closure.last_on, last)
+        for offset in range((ends - begins).days + 1):
+            found[begins + timedelta(days=offset)] = closure.reason or "Closed"
     return found

@@ -62,7 +62,7 @@ def find_next_day(sites: QuerySet[Site], *, now: datetime) -> date | None:
 def due_points(sites: QuerySet[Site], *, now: datetime) -> QuerySet[Session]:
     """The sessions after which a clinician is to decide and has not, each with the question."""
     here = Q(track__decision_points__after_number=F("number"))
-    decided = CourseDecision.objects.filter(course=OuterRef("course"), decision_point=OuterRef("point__pk"))
+    decided = CourseDecision.objects.closing().filter(course=OuterRef("course"), decision_point=OuterRef("point__pk"))
     reached = Session.objects.annotate(point=FilteredRelation("track__decision_points", condition=here)).filter(
         point__isnull=False,
         site__in=sites,

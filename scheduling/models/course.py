@@ -12,6 +12,7 @@ from clinic.audit import audited
 from clinic.models import Patient, Site
 from clinic.weekly import validate_weekly_table
 from protocols.models import DecisionPoint, Gate, ProtocolVersion
+from protocols.models.decision import DecisionMode
 
 
 class CourseStatus(models.TextChoices):
@@ -97,6 +98,12 @@ class DecisionOutcome(models.TextChoices):
     STOP = "stop", "Stop"
 
 
+class CourseDecisionQuerySet(models.QuerySet["CourseDecision"]):
+    def closing(self) -> CourseDecisionQuerySet:
+        """Those after which their point is not due any more: one that blocks is open again after a step back."""
+        return self.exclude(outcome=DecisionOutcome.STEP_BACK, decision_point__mode=DecisionMode.BLOCKING)
+
+
 @audited()
 class CourseDecision(models.Model):
     """What a clinician decided at a decision point."""
@@ -106,6 +113,8 @@ class CourseDecision(models.Model):
     outcome = models.CharField(max_length=10, choices=DecisionOutcome)
     decided_at = models.DateTimeField()
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    objects = CourseDecisionQuerySet.as_manager()
 
     class Meta:
         ordering = ["decided_at"]

@@ -5,8 +5,13 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from protocols.models import DecisionPoint, ProtocolVersion
+from scheduling.booking import book_course
+from scheduling.decisions import decide, due_decisions
 from scheduling.models import CourseDecision, Notice, Session
+from scheduling.planning import propose_course
 from tests import factories
+from tests.scheduling import calendar
 from tests.scheduling.desk.pressing import told
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +65,22 @@ def test_decisions_are_due_from_their_session_on_until_they_are_made(at_desk, cl
         course=course, decision_point=point, outcome="continue", decided_at=factories.NOW, decided_by=clinician
     )
     assert figures(at_desk.get(reverse("admin:index")))["decisions due"] == 0
+
+
+def test_a_blocking_decision_is_due_again_after_a_step_back(at_desk, clerk, clinician, patient, chair, clock):
+    version = factories.make_protocol(publish=False)
+    point = DecisionPoint.objects.create(
+        version=version, track=version.tracks.get(), after_number=2, mode="blocking", question="Go on?"
+    )
+    ProtocolVersion.objects.filter(pk=version.pk).update(status="published", published_at=factories.NOW)
+    asked = calendar.make_course(patient=patient, version=version)
+    course = book_course(asked, plan=propose_course(asked, now=factories.NOW).plan, now=factories.NOW)
+    last = course.sessions.get(number=2).end
+    decide(course, point, outcome="step_back", now=last, by=clinician)
+    clock.move_to(last, tick=False)
+    at_desk.force_login(clerk)
+    assert figures(at_desk.get(reverse("admin:index")))["decisions due"] == 1
+    assert due_decisions(course, now=last) == [point]
 
 
 @pytest.fixture
