@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from clinic.models import Language
+from clinic.patient_rules import find_contact_fault, find_phone_fault, find_text_fault
 from scheduling.referral_values import (
     Weekly,
     parse_clock,
@@ -194,8 +195,8 @@ class _Row:
             self.complain(column, "is empty.")
         elif len(text) > LONGEST[column]:
             self.complain(column, f"is longer than {LONGEST[column]} characters.")
-        elif not text.isprintable():
-            self.complain(column, "holds a character that cannot be printed.")
+        elif fault := find_phone_fault(text) if column == "phone" else find_text_fault(text):
+            self.complain(column, fault)
         return text
 
     def _parse(self, column: str, parse: Callable[[str], Any]) -> Any:
@@ -233,8 +234,8 @@ class _Row:
 
     def _check_contact(self) -> None:
         email = self.cells["email"]
-        if not email and not self.cells["phone"]:
-            self.complain("phone", "is empty, and so is email: the patient could not be told anything.")
+        if fault := find_contact_fault(email=email, phone=self.cells["phone"]):
+            self.complain("phone", fault)
         if email:
             try:
                 validate_email(email)

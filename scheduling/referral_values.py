@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, time, timedelta
 
+from clinic.patient_rules import find_birth_date_fault
 from clinic.weekly import WEEKDAY_NAMES, WEEKDAYS
 
 DAY = "a date such as 2026-12-01, or days from the day of import such as +7 or -30"
@@ -40,8 +41,8 @@ def parse_past_day(text: str, *, today: date) -> date:
         day = _parse_iso(text)
     except ValueError:
         raise ValueError("is not a date such as 1984-03-09.") from None
-    if not date(1900, 1, 1) <= day <= today:
-        raise ValueError("lies in the future, or before 1900.")
+    if fault := find_birth_date_fault(day, today=today):
+        raise ValueError(fault)
     return day
 
 

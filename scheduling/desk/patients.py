@@ -9,11 +9,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from clinic.duplicates import find_duplicates
 from clinic.forms import WeeklyTableField
 from clinic.models import Patient, PatientAbsence, Site
+from clinic.patient_rules import find_patient_faults
 from scheduling.desk.asking import AskingAdmin, Doubt
 from scheduling.desk.base import staff_of
 from scheduling.desk.find_patients import find_patients
@@ -33,6 +35,16 @@ class PatientForm(forms.ModelForm):
         model = Patient
         fields = "__all__"  # noqa: DJ007 - the admin's fieldsets name them
         labels = {"timezone": "Time zone", "email": "E-mail"}
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        site = values.get("home_site") or getattr(self.instance, "home_site", None)
+        now = timezone.now()
+        for name, fault in find_patient_faults(
+            values, today=(now.astimezone(site.zone) if site else now).date()
+        ).items():
+            self.add_error(name, fault)
+        return values
 
 
 class AbsenceInline(admin.TabularInline):

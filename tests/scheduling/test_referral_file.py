@@ -105,6 +105,8 @@ def test_all_faults_of_a_row_are_told_and_good_rows_are_kept():
          "availability: has a time that ends before it begins."),
         (f"R-1,,{'A' * 81},Abbott,,,+1 555,,tms,+1,+3,,,,", "given_name: is longer than 80 characters."),
         ('R-1,,"A\nda",Abbott,,,+1 555,,tms,+1,+3,,,,', "given_name: holds a character that cannot be printed."),
+        ("R-1,,Ada,Ab\u200bbott,,,+1 555,,tms,+1,+3,,,,", "family_name: holds a character that cannot be printed."),
+        ("R-1,,Ada,Abbott,,,abc,,tms,+1,+3,,,,", "phone: is not a phone number such as +1 212 555 0101."),
         ("R-1,,A\0da,Abbott,,,+1 555,,tms,+1,+3,,,,", "given_name: holds a character that cannot be printed."),
     ],
 )  # fmt: skip

@@ -93,7 +93,11 @@ class PatientInput(StrictSerializer):
     email = serializers.EmailField(required=False, allow_blank=True)
     phone = serializers.CharField(max_length=40, required=False, allow_blank=True)
     language = serializers.ChoiceField(choices=Language.choices, required=False)
-    channel = serializers.ChoiceField(choices=Channel.choices, required=False)
+    channel = serializers.ChoiceField(
+        choices=Channel.choices,
+        required=False,
+        help_text="For a new patient without it: e-mail where there is an address, else print.",
+    )
     timezone = serializers.CharField(max_length=64, required=False, allow_blank=True, validators=[validate_timezone])
     preferred_time = serializers.TimeField(required=False, allow_null=True)
     availability = WeeklyTableField(required=False, allow_null=True)

@@ -3,13 +3,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.forms import model_to_dict
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clinic.models import Patient, Resource, Scope
+from clinic.models import Channel, Patient, Resource, Scope
+from clinic.patient_rules import refuse_patient_faults
 from scheduling.api.serializers.records import (
     PatientInput,
     PatientQuery,
@@ -73,9 +76,10 @@ class PatientViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSe
 
     @extend_schema(request=PatientInput, responses={201: PatientSerializer})
     def create(self, request: Request) -> Response:
-        patient = Patient(**read_body(PatientInput, request))
-        refuse_taken_reference(patient)
-        patient.full_clean()
+        values = read_body(PatientInput, request)
+        values.setdefault("channel", Channel.EMAIL if values.get("email") else Channel.PRINT)
+        patient = Patient(**values)
+        refuse_unusable(patient)
         patient.save()
         location = request.build_absolute_uri(f"{request.path}{patient.uuid}/")
         return Response(PatientSerializer(patient).data, status=201, headers={"Location": location})
@@ -88,10 +92,15 @@ class PatientViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSe
             raise ValidationError({"home_site": "The patient's home site is not one of this key's: it keeps them."})
         for field, value in changes.items():
             setattr(patient, field, value)
-        refuse_taken_reference(patient)
-        patient.full_clean()
+        refuse_unusable(patient)
         patient.save(update_fields=list(changes))
         return Response(PatientSerializer(patient).data)
+
+
+def refuse_unusable(patient: Patient) -> None:
+    refuse_taken_reference(patient)
+    refuse_patient_faults(model_to_dict(patient), today=timezone.now().astimezone(patient.home_site.zone).date())
+    patient.full_clean()
 
 
 def refuse_taken_reference(patient: Patient) -> None:

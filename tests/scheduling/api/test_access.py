@@ -47,7 +47,7 @@ def test_the_use_of_a_key_is_noted(site: Site, api: APIClient) -> None:
 
 
 def test_what_a_key_writes_is_audited_under_its_name(site: Site, api: APIClient) -> None:
-    body = {"home_site": str(site.uuid), "given_name": "Ines", "family_name": "Ibarra"}
+    body = {"home_site": str(site.uuid), "given_name": "Ines", "family_name": "Ibarra", "phone": "+1 555 0101"}
     assert api.post("/api/v1/patients/", body, format="json").status_code == 201
     event = Patient.objects.get().events.get()  # type: ignore[attr-defined]  # pghistory adds it
     assert event.pgh_context.metadata["api_key"] == str(ApiKey.objects.get().uuid)

@@ -76,6 +76,41 @@ def test_every_fault_of_a_patient_is_named(api: APIClient, other_site: Site) -> 
     assert not Patient.objects.exists()
 
 
+def test_what_no_record_may_hold_is_refused_field_by_field(api: APIClient, site: Site) -> None:
+    body = patient_body(site, birth_date="1899-12-31", phone="1", channel="email", reference="R\u200b1")
+    answer = api.post("/api/v1/patients/", {**body, "given_name": "In\u202ees"}, format="json")
+    assert (answer.status_code, pointers(answer.json())) == (
+        400,
+        {
+            "/given_name": "This holds a character that cannot be printed.",
+            "/reference": "This holds a character that cannot be printed.",
+            "/birth_date": "This lies in the future, or before 1900.",
+            "/phone": "This is not a phone number such as +1 212 555 0101.",
+            "/channel": "This says e-mail, but there is no e-mail address.",
+        },
+    )
+    assert not Patient.objects.exists()
+
+
+def test_a_patient_is_reached_by_phone_or_email_and_otherwise_refused(api: APIClient, site: Site) -> None:
+    answer = api.post("/api/v1/patients/", patient_body(site), format="json")
+    fault = "This is empty, and so is email: the patient could not be told anything."
+    assert (answer.status_code, pointers(answer.json())) == (400, {"/phone": fault})
+    answer = api.post("/api/v1/patients/", patient_body(site, phone="+1 555 0101"), format="json")
+    assert (answer.status_code, answer.json()["channel"]) == (201, "print")
+
+
+def test_a_change_cannot_take_away_how_the_patient_is_reached(api: APIClient, patient: Patient) -> None:
+    answer = api.patch(f"/api/v1/patients/{patient.uuid}/", {"email": ""}, format="json")
+    assert (answer.status_code, pointers(answer.json())) == (
+        400,
+        {
+            "/phone": "This is empty, and so is email: the patient could not be told anything.",
+            "/channel": "This says e-mail, but there is no e-mail address.",
+        },
+    )
+
+
 def test_a_patient_is_changed_in_the_fields_given(api: APIClient, patient: Patient) -> None:
     answer = api.patch(f"/api/v1/patients/{patient.uuid}/", {"phone": "+1 555 0177"}, format="json")
     assert (answer.status_code, answer.json()["phone"], answer.json()["family_name"]) == (200, "+1 555 0177", "Abbott")

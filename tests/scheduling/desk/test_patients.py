@@ -14,7 +14,13 @@ pytestmark = pytest.mark.django_db
 
 LIST = "admin:clinic_patient_changelist"
 ADD = "admin:clinic_patient_add"
-NEW = {"given_name": "Grace", "family_name": "Gold", "phone": "+1 555 0142", "birth_date": "1980-05-01"}
+NEW = {
+    "given_name": "Grace",
+    "family_name": "Gold",
+    "phone": "+1 555 0142",
+    "channel": "print",
+    "birth_date": "1980-05-01",
+}
 
 
 @pytest.fixture
@@ -55,6 +61,36 @@ def test_a_wrong_availability_is_named_by_its_day_and_nothing_is_saved(desk):
         "availability": ["Monday: 12:00 to 08:00 ends before it begins."]
     }
     assert not Patient.objects.exists()
+
+
+def test_what_no_record_may_hold_is_refused_field_by_field(desk):
+    wrong = {
+        "given_name": "Gra\u200bce",
+        "family_name": "Go\u202eld",
+        "birth_date": "2190-01-01",
+        "phone": "abc",
+        "channel": "email",
+    }
+    assert fill(desk, reverse(ADD), "patient_form", **wrong).context["adminform"].form.errors == {
+        "given_name": ["This holds a character that cannot be printed."],
+        "family_name": ["This holds a character that cannot be printed."],
+        "birth_date": ["This lies in the future, or before 1900."],
+        "phone": ["This is not a phone number such as +1 212 555 0101."],
+        "channel": ["This says e-mail, but there is no e-mail address."],
+    }
+    assert not Patient.objects.exists()
+
+
+def test_a_patient_whom_nobody_could_tell_anything_is_refused(desk):
+    response = fill(desk, reverse(ADD), "patient_form", **{**NEW, "phone": ""})
+    assert response.context["adminform"].form.errors == {
+        "phone": ["This is empty, and so is email: the patient could not be told anything."]
+    }
+
+
+def test_a_wrong_email_address_is_not_called_an_empty_one(desk):
+    response = fill(desk, reverse(ADD), "patient_form", **{**NEW, "phone": "", "channel": "email", "email": "nobody"})
+    assert response.context["adminform"].form.errors == {"email": ["Enter a valid email address."]}
 
 
 def test_a_saved_availability_is_shown_again_and_can_be_emptied(desk, patient):
