@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from typing import Any
 
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ from scheduling.messages.told import (
     is_called_off,
     is_expected_in_vain,
     is_invited,
+    is_news,
     is_news_by_list,
     is_told,
 )
@@ -31,7 +33,7 @@ from scheduling.messages.wording import (
     short_text,
     stay_text,
 )
-from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
+from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session, SessionStatus
 
 NEXT_LOOK = timedelta(minutes=1)
 
@@ -129,11 +131,30 @@ def compose_changes(notice: Notice, now: datetime) -> Composed:
         return Later(max(unsent.due_at, now) + NEXT_LOOK)
     sessions = read_sessions(notice)
     site = notice.course.site
-    listed = [session for session in sessions if is_news_by_list(session, site=site, now=now)]
-    if not listed and not notice.uncertain:
+    by_list = [session for session in sessions if is_news_by_list(session, site=site, now=now)]
+    if not by_list and not notice.uncertain:
         return NotNeeded("skipped: nothing has changed")
-    subject = _("Changed appointments at %(clinic)s")
-    return compose_list(notice, sessions, listed, now, template="changes", subject=subject)
+    by_calendar = changed_by_calendar(notice, sessions, by_list, now)
+    # A cancellation is final, so the list may say it as well. A time that an invite tells may change before it goes.
+    listed = [session for session in sessions if session in by_list or (session in by_calendar and not session.is_live)]
+    still_booked = [session for session in sessions if session.status == SessionStatus.BOOKED and session.start > now]
+    return compose_list(
+        notice, sessions, listed, now,
+        template="changes",
+        subject=_("Changed appointments at %(clinic)s"),
+        nothing_left=not still_booked and not any(session.is_live for session in listed),
+        others_by_calendar=any(session.is_live for session in by_calendar),
+    )  # fmt: skip
+
+
+def changed_by_calendar(
+    notice: Notice, sessions: Sequence[Session], by_list: Sequence[Session], now: datetime
+) -> list[Session]:
+    """What a calendar message tells, and not this list: it is still to go, or went out since the list was queued."""
+    told = Notice.objects.filter(course=notice.course_id, kind=NoticeKind.CALENDAR, sent_at__gte=notice.created_at)
+    sent = set(told.values_list("session_id", flat=True))
+    others = [session for session in sessions if session not in by_list]
+    return [session for session in others if session.pk in sent or is_news(session, now=now)]
 
 
 def compose_list(
@@ -144,6 +165,7 @@ def compose_list(
     *,
     template: str,
     subject: str,
+    **context: Any,
 ) -> Composed:
     """Where an earlier attempt may have said something else that no row recorded, say all that holds now."""
     patient, site = notice.patient, notice.course.site
@@ -151,7 +173,7 @@ def compose_list(
     if not recipient:
         return ByPhone()
     subject = subject % {"clinic": one_line(site.public_name)}
-    letter = write_list_letter(listed, patient, site, recipient, template=template, subject=subject)
+    letter = write_list_letter(listed, patient, site, recipient, template=template, subject=subject, **context)
     if notice.uncertain and letter.content_hash != notice.content_hash:
         listed = [session for session in sessions if session.start > now and session.visit_type.is_announced]
         letter = write_list_letter(

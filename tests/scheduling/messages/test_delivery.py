@@ -156,7 +156,60 @@ def test_stopped_course_takes_back_invites_and_lists_the_rest(patient: Patient, 
         "CANCEL 1 11-27T14 Cancelled: Appointment at Riverside riverside",
         "CANCEL 1 12-04T14 Cancelled: Appointment at Riverside riverside",
     ]
+    assert mail.outbox[0].body.split("\n\n")[1:-2] == [
+        "All appointments of this course that were still to come are cancelled:",
+        "Cancelled: Friday, November 27, 2026, 9:00 AM EST\nCancelled: Friday, December 4, 2026, 9:00 AM EST\n"
+        "Cancelled: Wednesday, December 23, 2026, 9:00 AM EST\nCancelled: Wednesday, December 30, 2026, 9:00 AM EST",
+    ]
     assert not Notice.objects.filter(status=NoticeStatus.DUE).exists()
+
+
+def list_of_changes() -> list[str]:
+    """The paragraphs between greeting and phone number; the HTML says the first and the last as well."""
+    [message] = [message for message in mail.outbox if str(message.subject).startswith("Changed")]
+    paragraphs = str(message.body).split("\n\n")[1:-2]
+    html = dict(read_parts(message))["text/html"].decode()
+    assert all(sentence in html for sentence in (paragraphs[0], paragraphs[-1]))
+    return paragraphs
+
+
+OTHERS_BY_CALENDAR = (
+    "Some appointments that are not listed here come to you in a calendar message of their own. "
+    "All others stay as they are."
+)
+
+
+def test_list_names_cancellations_of_invited_visits_of_the_same_change(patient: Patient, now: datetime) -> None:
+    course = cast.book(patient, [nine(day) for day in (4, 30, 37)], now=now)
+    deliver(now + SOON)
+    cast.cancel(session(course, 1), session(course, 2), now=now + timedelta(hours=1))
+    assert len(deliver(now + timedelta(hours=1) + SOON)) == 2
+    assert list_of_changes() == [
+        "Some of your appointments are new or have changed:",
+        "Cancelled: Friday, November 27, 2026, 9:00 AM EST\nCancelled: Wednesday, December 23, 2026, 9:00 AM EST",
+        "Appointments that are not listed here stay as they are.",
+    ]
+
+
+@pytest.mark.parametrize("is_list_first", [True, False])
+@pytest.mark.parametrize(("number", "day"), [(1, 5), (1, 60), (2, 6)], ids=["near", "out of the border", "into it"])
+def test_list_says_that_others_come_by_calendar(
+    patient: Patient, now: datetime, number: int, day: int, is_list_first: bool
+) -> None:
+    course = cast.book(patient, [nine(4), nine(30), nine(37), nine(44)], now=now)
+    deliver(now + SOON)
+    moved, far = session(course, number), session(course, 3)
+    later = now + timedelta(hours=1)
+    acts = [lambda: cast.move(far, nine(38), now=later), lambda: cast.move(moved, nine(day), now=later)]
+    for act in acts if is_list_first else reversed(acts):
+        act()
+    assert len(deliver(later + SOON)) == 2
+    assert list_of_changes() == [
+        "Some of your appointments are new or have changed:",
+        "Thursday, December 31, 2026, 9:00 AM EST\n   (before: Wednesday, December 30, 2026, 9:00 AM EST)",
+        "Place: 1 Main Street, Springfield",
+        OTHERS_BY_CALENDAR,
+    ]
 
 
 def test_invited_session_moved_beyond_the_horizon_is_updated_at_once(patient: Patient, now: datetime) -> None:
@@ -194,7 +247,9 @@ def test_cancellation_names_the_time_the_patient_knows(patient: Patient, now: da
         "CANCEL 2 11-27T14 Cancelled: Appointment at Riverside riverside, Fri, Nov 27, 9:00 AM EST",
         "Changed appointments at Riverside riverside",
     ]
-    assert mail.outbox[1].body.split("\n\n")[2] == "Cancelled: Wednesday, December 23, 2026, 9:00 AM EST"
+    assert mail.outbox[1].body.split("\n\n")[2] == (
+        "Cancelled: Friday, November 27, 2026, 9:00 AM EST\nCancelled: Wednesday, December 23, 2026, 9:00 AM EST"
+    )
 
 
 def test_external_visit_is_never_announced(patient: Patient, now: datetime) -> None:
