@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -38,6 +38,7 @@ COLUMNS = (
     "referral_id", "patient_reference", "given_name", "family_name", "birth_date", "email", "phone", "language",
     "protocol", "earliest_start", "latest_start", "preferred_time", "availability", "unavailable", "anchor_on",
 )  # fmt: skip
+UNKNOWN_PROTOCOL = "is not the code of a protocol that is published here."
 START = ("earliest_start", "latest_start")
 KNOWN = f"the known ones are {', '.join(COLUMNS)}."
 
@@ -86,15 +87,23 @@ class ReferralList:
     faults: tuple[Fault, ...]
 
 
-def read_referrals(content: bytes, *, today: date) -> ReferralList:
-    """Every good row, and every fault of every bad one. `today` is the day relative dates are counted from."""
+def read_referrals(content: bytes, *, today: date, protocols: Container[str] | None = None) -> ReferralList:
+    """Every good row, and every fault of every bad one. `today` is the day relative dates are counted from.
+
+    `protocols` are the codes that are published, for rows that are refused anyway: a good row is the import's, which
+    may know the referral from a time when its protocol was.
+    """
     reader = csv.reader(io.StringIO(_decode(content), newline=""), strict=True)
     header = _read_header(reader)
     referrals: list[Referral] = []
     faults: list[Fault] = []
     seen: dict[str, int] = {}
     for line, cells in _read_rows(reader):
-        found = cells if isinstance(cells, Fault) else _read_row(line, header, cells, today=today, seen=seen)
+        found = (
+            cells
+            if isinstance(cells, Fault)
+            else _read_row(line, header, cells, today=today, seen=seen, protocols=protocols)
+        )
         if isinstance(found, Referral):
             referrals.append(found)
         else:
@@ -148,7 +157,13 @@ def _read_rows(reader: Any) -> Iterator[tuple[int, list[str] | Fault]]:
 
 
 def _read_row(
-    line: int, header: list[str], cells: list[str], *, today: date, seen: dict[str, int]
+    line: int,
+    header: list[str],
+    cells: list[str],
+    *,
+    today: date,
+    seen: dict[str, int],
+    protocols: Container[str] | None,
 ) -> Referral | list[Fault]:
     if len(cells) != len(header):
         return [Fault(line, "", f"has {len(cells)} values where the header names {len(header)} columns.")]
@@ -157,6 +172,8 @@ def _read_row(
     first_line = seen.setdefault(row.cells["referral_id"], line)
     if row.cells["referral_id"] and first_line != line:
         row.complain("referral_id", f"stands on line {first_line} too.")
+    if row.faults and protocols is not None:
+        row.check_protocol(protocols)
     return sorted(row.faults) if row.faults or referral is None else referral
 
 
@@ -188,6 +205,11 @@ class _Row:
         if earliest is None or latest is None or self.faults:
             return None
         return Referral(line=self.line, earliest_start=earliest, latest_start=latest, **values)
+
+    def check_protocol(self, known: Container[str]) -> None:
+        code = self.cells["protocol"]
+        if code and code not in known and not any(fault.column == "protocol" for fault in self.faults):
+            self.complain("protocol", UNKNOWN_PROTOCOL)
 
     def _read_text(self, column: str) -> str:
         text = self.cells[column]

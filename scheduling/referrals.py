@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 
 from clinic.models import Channel, Patient, PatientAbsence, Site, User
 from protocols.models import Protocol, ProtocolVersion
 from scheduling.booking import request_course
 from scheduling.models import Course
-from scheduling.referral_file import Fault, Referral
+from scheduling.referral_file import UNKNOWN_PROTOCOL, Fault, Referral
 
 # What request_course calls a value, where the list calls it otherwise.
 COLUMN_OF = {"version": "protocol", "anchor_at": "anchor_on", "reference": "referral_id", "patient": "referral_id"}
@@ -74,6 +75,7 @@ def _import_rows(
     added: list[int] = []
     known: list[int] = []
     faults = list(report.faults)
+    refused = len({fault.line for fault in faults})
     for done, row in enumerate(rows, start=1):
         try:
             course, is_new = _import_row(row, site=site, version=versions.get(row.protocol), now=now, by=by)
@@ -81,19 +83,23 @@ def _import_rows(
         except ValidationError as error:
             faults += _faults_of(row, error)
         if progress:
-            progress(done, len(rows))
+            progress(refused + done, refused + len(rows))
     return ImportReport(tuple(added), tuple(known), tuple(sorted(faults)))
+
+
+def list_protocol_codes(site: Site) -> set[str]:
+    """The codes that a referral to the site may name."""
+    return set(published_at(site).values_list("protocol__code", flat=True))
+
+
+def published_at(site: Site) -> QuerySet[ProtocolVersion]:
+    usable = Protocol.objects.usable_at(Site.objects.filter(pk=site.pk))
+    return ProtocolVersion.objects.published().filter(protocol__in=usable)
 
 
 def find_versions(site: Site, codes: Iterable[str]) -> dict[str, ProtocolVersion]:
     """The version a new course gets: the site's own protocol comes before the library's of the same code."""
-    versions = (
-        ProtocolVersion.objects.published()
-        .filter(protocol__code__in=list(codes))
-        .filter(protocol__in=Protocol.objects.usable_at(Site.objects.filter(pk=site.pk)))
-        .select_related("protocol")
-        .order_by("number")
-    )
+    versions = published_at(site).filter(protocol__code__in=list(codes)).select_related("protocol").order_by("number")
     ranked = sorted(versions, key=lambda version: not version.protocol.is_library)
     return {version.protocol.code: version for version in ranked}
 
@@ -107,7 +113,7 @@ def _import_row(
     if course := Course.objects.filter(site=site, reference=row.referral_id).first():
         return course, False
     if version is None:
-        raise ValidationError({"protocol": "is not the code of a protocol that is published here."})
+        raise ValidationError({"protocol": UNKNOWN_PROTOCOL})
     course = request_course(
         patient=_get_patient(row, site=site),
         site=site,

@@ -237,6 +237,30 @@ def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(site, protoco
     assert file.getvalue() == "Importing referrals: 1 of 2\nImporting referrals: 2 of 2\n"
 
 
+def test_progress_counts_the_rows_of_the_file_with_those_refused(site, protocol, tmp_path):
+    bad = [f"R-{number},,,Bell,,,+1 555 0102,,short,+1,+9,,,," for number in range(10, 18)]
+    said = StringIO()
+    with pytest.raises(CommandError, match=r"^8 rows were refused\.$"):
+        call_command(
+            "import_referrals", write(tmp_path, ADA, *bad, BEN), site=site.code, stdout=StringIO(), stderr=said
+        )
+    assert said.getvalue().splitlines()[:2] == ["Importing referrals: 9 of 10", "Importing referrals: 10 of 10"]
+
+
+def test_a_bad_row_tells_that_its_protocol_is_unknown_too(site, protocol, tmp_path):
+    said = StringIO()
+    path = write(tmp_path, "R-1,,Ada,,1899-01-01,nobody,,en,nothing,+1,+9,25:00,,,")
+    with pytest.raises(CommandError, match=r"^1 row was refused\.$"):
+        call_command("import_referrals", path, site=site.code, stdout=StringIO(), stderr=said)
+    assert said.getvalue().splitlines() == [
+        "line 2, birth_date: lies in the future, or before 1900.",
+        "line 2, email: is not an e-mail address.",
+        "line 2, family_name: is empty.",
+        "line 2, preferred_time: is not a time of day such as 09:30.",
+        "line 2, protocol: is not the code of a protocol that is published here.",
+    ]
+
+
 def test_the_command_names_a_site_or_a_file_that_is_not_there(site, tmp_path):
     with pytest.raises(CommandError, match=r"^There is no site with that code\. Sites: riverside\.$"):
         run_command(write(tmp_path, ADA), "--site", "elsewhere")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from clinic.models import Site
 from scheduling.management.progress import ProgressBar
 from scheduling.referral_file import FileFault, ReferralList, read_referrals
-from scheduling.referrals import ImportReport, import_referrals
+from scheduling.referrals import ImportReport, import_referrals, list_protocol_codes
 from scheduling.tasks import publish_planning
 
 
@@ -65,7 +65,8 @@ def find_site(code: str) -> Site:
 
 def read_file(path: Path, *, site: Site, now: Any) -> ReferralList:
     try:
-        return read_referrals(path.read_bytes(), today=now.astimezone(site.zone).date())
+        today = now.astimezone(site.zone).date()
+        return read_referrals(path.read_bytes(), today=today, protocols=list_protocol_codes(site))
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
     except FileFault as fault:
