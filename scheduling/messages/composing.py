@@ -120,7 +120,16 @@ def compose_summary(notice: Notice, now: datetime) -> Composed:
     if not listed and not notice.uncertain:
         return NotNeeded("skipped: no appointment to tell of")
     subject = _("Your appointments at %(clinic)s")
-    return compose_list(notice, sessions, listed, now, template="summary", subject=subject)
+    return compose_list(
+        notice, sessions, listed, now, template="summary", subject=subject, has_others=has_other_courses(notice, now)
+    )
+
+
+def has_other_courses(notice: Notice, now: datetime) -> bool:
+    """Whether the patient has appointments to come that a list of this course does not name."""
+    booked = Session.objects.filter(patient=notice.patient_id, status=SessionStatus.BOOKED, start__gt=now)
+    others = booked.exclude(course=notice.course_id).select_related("visit_type")
+    return any(session.visit_type.is_announced for session in others)
 
 
 def compose_changes(notice: Notice, now: datetime) -> Composed:

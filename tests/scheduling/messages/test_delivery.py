@@ -52,6 +52,30 @@ def test_summary_lists_every_appointment_with_its_zone_and_the_place(patient: Pa
     assert [kind for kind, _ in read_parts(summary)] == ["text/plain", "text/html"]
 
 
+def test_second_course_does_not_read_like_a_replacement_of_the_first(patient: Patient, now: datetime) -> None:
+    first = cast.book(patient, [nine(22)], now=now)
+    deliver(now + SOON)
+    new = "These appointments are new. Others you have with us stay as they are."
+    cast.book(patient, [nine(23)], now=now + timedelta(hours=1), version=first.version)
+    assert deliver(now + timedelta(hours=1) + SOON) == ["Your appointments at Riverside riverside"]
+    assert mail.outbox[0].body.split("\n\n")[1:3] == [new, "Wednesday, December 16, 2026, 9:00 AM EST"]
+    assert new in dict(read_parts(mail.outbox[0]))["text/html"].decode()
+
+
+@pytest.mark.parametrize("ending", ["cancelled", "over", "not announced"])
+def test_course_beside_one_with_nothing_to_come_is_no_addition(patient: Patient, now: datetime, ending: str) -> None:
+    first = cast.book(patient, [nine(1)], now=now, version=cast.make_version(publish=False))
+    booked_at = nine(2) if ending == "over" else now + timedelta(hours=1)
+    if ending == "cancelled":
+        cast.cancel(session(first), now=now)
+    if ending == "not announced":
+        VisitType.objects.filter(version=first.version).update(place="external")
+    cast.book(patient, [nine(30)], now=booked_at)
+    deliver(booked_at + SOON)
+    [summary] = [message for message in mail.outbox if "December 23" in str(message.body)]
+    assert str(summary.body).split("\n\n")[1] == "These are your appointments:"
+
+
 def test_site_without_address_and_phone_leaves_no_empty_label(patient: Patient, now: datetime) -> None:
     Site.objects.update(address="", phone="")
     cast.book(patient, [nine(22)], now=now)
