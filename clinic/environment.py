@@ -1,10 +1,14 @@
 """What the environment says, read with one clear sentence for each fault and never a secret in it."""
 
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
+ENVIRONMENTS = {"production", "development"}
 DATABASE_SCHEMES = {"postgresql", "postgres"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 MAIL_SCHEMES = {"smtp", "smtps", "smtp+tls", "smtp+ssl"}
@@ -15,39 +19,71 @@ class Refusal(SystemExit):
     """Ends the process with one sentence on standard error, whatever was starting: manage.py, gunicorn or Celery."""
 
 
-def read_database(url: str) -> dict[str, Any]:
+def is_production(name: str) -> bool:
+    if name not in ENVIRONMENTS:
+        raise Refusal("CADENCE_ENV is neither production nor development.")
+    return name == "production"
+
+
+def find_database_fault(url: str) -> str:
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 (reading it is the check)
-        found = dict(environ.Env.db_url_config(url)) if parts.scheme in DATABASE_SCHEMES else {}
+        named = parts.scheme in DATABASE_SCHEMES and bool(environ.Env.db_url_config(url).get("NAME"))
     except (ValueError, environ.ImproperlyConfigured):
-        found = {}
-    if not found.get("NAME"):
-        raise Refusal(
-            "DATABASE_URL is not the address of a PostgreSQL database, such as postgresql://user:password@host:5432/name."
-        )
-    return found
+        named = False
+    fault = (
+        "DATABASE_URL is not the address of a PostgreSQL database, such as postgresql://user:password@host:5432/name"
+    )
+    return "" if named else fault
 
 
-def read_broker(url: str) -> str:
+def find_broker_fault(url: str) -> str:
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018
         known = parts.scheme in REDIS_SCHEMES and bool(parts.hostname or parts.path)
     except ValueError:
         known = False
-    if not known:
-        raise Refusal("REDIS_URL is not the address of a Redis or Valkey server, such as redis://host:6379/0.")
+    return "" if known else "REDIS_URL is not the address of a Redis or Valkey server, such as redis://host:6379/0"
+
+
+def find_mail_fault(url: str) -> str:
+    try:
+        environ.Env.email_url_config(url)
+    except (ValueError, environ.ImproperlyConfigured):
+        return "EMAIL_URL is not the address of a mail server, such as smtp+tls://user:password@host:587"
+    return ""
+
+
+def find_sender_fault(sender: str) -> str:
+    if not sender:
+        return "DEFAULT_FROM_EMAIL does not name the sender of mail"
+    try:
+        validate_email(parseaddr(sender)[1])
+    except ValidationError:
+        return "DEFAULT_FROM_EMAIL is not an e-mail address, such as appointments@clinic.example"
+    return ""
+
+
+def read_database(url: str) -> dict[str, Any]:
+    refuse(find_database_fault(url))
+    return dict(environ.Env.db_url_config(url))
+
+
+def read_broker(url: str) -> str:
+    refuse(find_broker_fault(url))
     return url
 
 
 def read_mail(url: str) -> dict[str, Any]:
-    try:
-        return dict(environ.Env.email_url_config(url))
-    except (ValueError, environ.ImproperlyConfigured):
-        raise Refusal(
-            "EMAIL_URL is not the address of a mail server, such as smtp+tls://user:password@host:587."
-        ) from None
+    refuse(find_mail_fault(url))
+    return dict(environ.Env.email_url_config(url))
+
+
+def refuse(fault: str) -> None:
+    if fault:
+        raise Refusal(f"{fault}.")
 
 
 def refuse_unsafe_production(
@@ -64,13 +100,19 @@ def refuse_unsafe_production(
         faults.append("DEBUG is on")
     if not database_url:
         faults.append("DATABASE_URL is not set (the embedded PostgreSQL is only for trying out)")
+    elif fault := find_database_fault(database_url):
+        faults.append(fault)
     if not broker_url:
         faults.append("REDIS_URL is not set (the embedded Valkey is only for trying out)")
+    elif fault := find_broker_fault(broker_url):
+        faults.append(fault)
     if not hosts or "*" in hosts:
         faults.append("ALLOWED_HOSTS does not name the hosts that are served")
-    if urlsplit(mail_url).scheme not in MAIL_SCHEMES or not urlsplit(mail_url).hostname:
+    if fault := find_mail_fault(mail_url):
+        faults.append(fault)
+    elif urlsplit(mail_url).scheme not in MAIL_SCHEMES or not urlsplit(mail_url).hostname:
         faults.append("EMAIL_URL does not name a mail server (smtp, smtp+tls or smtp+ssl)")
-    if not sender:
-        faults.append("DEFAULT_FROM_EMAIL does not name the sender of mail")
+    if fault := find_sender_fault(sender):
+        faults.append(fault)
     if faults:
         raise Refusal(f"Cadence does not start in production: {'; '.join(faults)}.")

@@ -14,7 +14,7 @@ PLACE = localservices.find_place()
 STATE_DIR = PLACE.state
 env = environ.Env()
 
-PRODUCTION = env.str("CADENCE_ENV", default="development") == "production"
+PRODUCTION = environment.is_production(env.str("CADENCE_ENV", default="development"))
 TESTING = "clinic.pytest_services" in sys.modules  # the plugin of a test run; pytest itself others import too
 DEBUG = env.bool("DEBUG", default=False)
 DEVELOPMENT_KEY = "for-trying-out-on-one-machine-only-never-in-production"
@@ -25,19 +25,9 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # Mail goes to files unless a server is named; production insists on one.
 EMAIL_URL = env.str("EMAIL_URL", default=f"filemail:///{STATE_DIR / 'mail'}")
-_mail = environment.read_mail(EMAIL_URL)
-EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
-EMAIL_FILE_PATH: str = _mail["EMAIL_FILE_PATH"]
-EMAIL_HOST: str | None = _mail["EMAIL_HOST"]
-EMAIL_PORT: int = _mail["EMAIL_PORT"] or 25
-EMAIL_HOST_USER: str | None = _mail["EMAIL_HOST_USER"]
-EMAIL_HOST_PASSWORD: str | None = _mail["EMAIL_HOST_PASSWORD"]
-EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS"))
-EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
 DEFAULT_FROM_EMAIL = env.str(
     "DEFAULT_FROM_EMAIL", default="" if PRODUCTION else "Appointments <appointments@localhost>"
 )
-EMAIL_TIMEOUT = 10
 
 if PRODUCTION:
     environment.refuse_unsafe_production(
@@ -50,6 +40,17 @@ if PRODUCTION:
         database_url=env.str("DATABASE_URL", default=""),
         broker_url=env.str("REDIS_URL", default=""),
     )
+
+_mail = environment.read_mail(EMAIL_URL)
+EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
+EMAIL_FILE_PATH: str = _mail["EMAIL_FILE_PATH"]
+EMAIL_HOST: str | None = _mail["EMAIL_HOST"]
+EMAIL_PORT: int = _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER: str | None = _mail["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD: str | None = _mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
+EMAIL_TIMEOUT = 10
 
 INSTALLED_APPS = [
     "scheduling.desk.apps.DeskConfig",  # django.contrib.admin with our own site

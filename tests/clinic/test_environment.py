@@ -58,6 +58,23 @@ def test_whole_settings_are_accepted() -> None:
             "EMAIL_URL does not name a mail server (smtp, smtp+tls or smtp+ssl)",
         ),
         ({"mail_url": "smtp://"}, "EMAIL_URL does not name a mail server (smtp, smtp+tls or smtp+ssl)"),
+        (
+            {"mail_url": "nonsense"},
+            "EMAIL_URL is not the address of a mail server, such as smtp+tls://user:password@host:587",
+        ),
+        (
+            {"database_url": "nonsense"},
+            "DATABASE_URL is not the address of a PostgreSQL database, such as "
+            "postgresql://user:password@host:5432/name",
+        ),
+        (
+            {"broker_url": "nonsense"},
+            "REDIS_URL is not the address of a Redis or Valkey server, such as redis://host:6379/0",
+        ),
+        (
+            {"sender": "x"},
+            "DEFAULT_FROM_EMAIL is not an e-mail address, such as appointments@clinic.example",
+        ),
         ({"sender": ""}, "DEFAULT_FROM_EMAIL does not name the sender of mail"),
         ({"database_url": ""}, "DATABASE_URL is not set (the embedded PostgreSQL is only for trying out)"),
         ({"broker_url": ""}, "REDIS_URL is not set (the embedded Valkey is only for trying out)"),
@@ -89,6 +106,38 @@ def test_nothing_starts_in_production_without_its_settings(command: list[str]) -
         "or smtp+ssl); DEFAULT_FROM_EMAIL does not name the sender of mail.",
     )
     assert "Traceback" not in done.stderr
+
+
+def test_one_sentence_names_every_fault_also_beside_broken_addresses() -> None:
+    done = run(
+        START,
+        **{
+            **PRODUCTION,
+            "SECRET_KEY": "short",
+            "DATABASE_URL": "mysql://db",
+            "REDIS_URL": "redis://",
+            "EMAIL_URL": "smtp://host:port",
+            "DEFAULT_FROM_EMAIL": "x",
+        },
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Cadence does not start in production: SECRET_KEY is not 50 random characters; DATABASE_URL is not the address "
+        "of a PostgreSQL database, such as postgresql://user:password@host:5432/name; REDIS_URL is not the address of "
+        "a Redis or Valkey server, such as redis://host:6379/0; EMAIL_URL is not the address of a mail server, such as "
+        "smtp+tls://user:password@host:587; DEFAULT_FROM_EMAIL is not an e-mail address, such as "
+        "appointments@clinic.example.\n",
+    )
+
+
+@pytest.mark.parametrize("name", ["Production", "prod", "production ", ""])
+def test_an_environment_that_is_not_known_is_refused_rather_than_taken_for_trying_out(name: str) -> None:
+    done = run(START, CADENCE_ENV=name)
+    assert (done.returncode, done.stderr) == (1, "CADENCE_ENV is neither production nor development.\n")
+
+
+def test_a_sender_may_bear_a_name() -> None:
+    environment.refuse_unsafe_production(**{**GOOD, "sender": "Harbor Clinic <desk@harbor.example>"})
 
 
 def test_production_settings_pass_the_deployment_check() -> None:
