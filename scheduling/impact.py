@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
 
-from clinic.models import Closure, ExtraOpening, Outage, Resource, Site
+from clinic.models import Site
 from clinic.models.site import HoursTable, OpeningSpan
 from protocols.models.visit import Place
 from scheduling.engine import Interval
 from scheduling.engine.intervals import merged
 from scheduling.models import Hold, Session, SessionStatus
+
+EXPECTED = (SessionStatus.BOOKED, SessionStatus.ARRIVED)
 
 
 @dataclass(frozen=True)
@@ -72,37 +73,52 @@ def name_stranded(stranded: Iterable[Stranded]) -> str:
 
 def find_stranded(site: Site, *, now: datetime) -> list[Stranded]:
     """Sessions to come that the site's records leave no room for, in order of time; one entry for each reason."""
-    calendar = ClinicCalendar(site)
+    return find_stranded_at([site.pk], now=now)
+
+
+def find_stranded_at(site_ids: Iterable[int], *, now: datetime) -> list[Stranded]:
+    """The same at several sites, in a number of queries that grows neither with them nor with the sessions."""
+    sessions = (
+        Session.objects.filter(site__in=list(site_ids), end__gt=now, status__in=EXPECTED)
+        .exclude(visit_type__place=Place.EXTERNAL)
+        .select_related("patient", "site", "track", "visit_type", "course__version__protocol")
+        .prefetch_related("holds")
+    )
+    return find_stranded_among(sessions, now=now)
+
+
+def find_stranded_among(sessions: Iterable[Session], *, now: datetime) -> list[Stranded]:
+    """Those of these sessions, in their order; `visit_type` and `holds` are best read with them."""
+    expected = [session for session in sessions if _needs_place(session, now=now)]
+    calendars = read_calendars({session.site_id for session in expected})
     return [
-        Stranded(session, reason) for session in _sessions_at(site, now=now) for reason in calendar.find_faults(session)
+        Stranded(session, reason) for session in expected for reason in calendars[session.site_id].find_faults(session)
     ]
 
 
-def _sessions_at(site: Site, *, now: datetime) -> QuerySet[Session]:
+def _needs_place(session: Session, *, now: datetime) -> bool:
     """Booked visits at the clinic or by video; an outside date such as an operation needs no opening."""
-    return (
-        Session.objects.filter(site_id=site.pk, end__gt=now)
-        .filter(status__in=[SessionStatus.BOOKED, SessionStatus.ARRIVED])
-        .exclude(visit_type__place=Place.EXTERNAL)
-        .select_related("patient", "track", "course__version__protocol")
-        .prefetch_related("holds")
-    )
+    return session.status in EXPECTED and session.end > now and session.visit_type.place != Place.EXTERNAL
+
+
+def read_calendars(site_ids: Iterable[int]) -> dict[int, ClinicCalendar]:
+    """When these sites and their resources work, by site, as the records say now; in a fixed number of queries."""
+    shown = ("closures", "hours", "extra_openings", "resources__hours", "resources__outages")
+    return {site.pk: ClinicCalendar(site) for site in Site.objects.filter(pk__in=site_ids).prefetch_related(*shown)}
 
 
 class ClinicCalendar:
-    """When a site and its resources work, read in a fixed number of queries."""
+    """When a site and its resources work; everything is read with the site."""
 
     def __init__(self, site: Site) -> None:
-        self.site = Site.objects.get(pk=site.pk)
-        self.closures = list(Closure.objects.filter(site=self.site))
-        self.resources = Resource.objects.filter(site=self.site).prefetch_related("hours").in_bulk()
-        self.hours = self._by_weekday(self.site.hours.all())
+        self.site = site
+        self.closures = list(site.closures.all())
+        self.resources = {resource.pk: resource for resource in site.resources.all()}
+        self.hours = self._by_weekday(site.hours.all())
+        self.own_hours = {pk: self._by_weekday(resource.hours.all()) for pk, resource in self.resources.items()}
         self.extra: dict[date, list[OpeningSpan]] = defaultdict(list)
-        for opening in ExtraOpening.objects.filter(site=self.site):
+        for opening in site.extra_openings.all():
             self.extra[opening.date].append(opening)
-        self.outages: dict[int, list[Outage]] = defaultdict(list)
-        for outage in Outage.objects.filter(resource__site=self.site):
-            self.outages[outage.resource_id].append(outage)
 
     def find_faults(self, session: Session) -> list[str]:
         """Why the session cannot be as it is booked; in words that a list of many can be read by."""
@@ -128,16 +144,15 @@ class ClinicCalendar:
             return [f"{resource} is out of service"]
         if hold.seat >= resource.seats:
             return [f"{resource} has too few seats"]
-        if any(outage.start < hold.end and hold.start < outage.end for outage in self.outages[resource.pk]):
+        if any(outage.start < hold.end and hold.start < outage.end for outage in resource.outages.all()):
             return [f"{resource} is out of use"]
         return []
 
     def _hour_faults(self, hold: Hold) -> list[str]:
-        resource = self.resources[hold.resource_id]
         day = hold.start.astimezone(self.site.zone).date()
-        own = self._by_weekday(resource.hours.all())
-        within = _is_within(hold.start, hold.end, self._spans(day, own or self.hours))
-        return [] if within else [f"{resource} does not work then"]
+        week = self.own_hours[hold.resource_id] or self.hours
+        within = _is_within(hold.start, hold.end, self._spans(day, week))
+        return [] if within else [f"{self.resources[hold.resource_id]} does not work then"]
 
     @staticmethod
     def _by_weekday(rows: Iterable[HoursTable]) -> dict[int, list[OpeningSpan]]:

@@ -18,6 +18,7 @@ from scheduling.decisions import due_decisions
 from scheduling.desk.month_calendar import lay_out_months
 from scheduling.desk.proposal_page import closed_days
 from scheduling.desk.session_rows import chips_of, describe_sessions, for_rows, read_tracks
+from scheduling.desk.stranded import mark_stranded, reasons_among
 from scheduling.desk.wording import describe_relaxations
 from scheduling.models import Course, CourseStatus, GateRecord, Notice, SessionStatus
 from scheduling.models.course import DecisionOutcome
@@ -32,6 +33,7 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
     today = now.astimezone(course.site.zone).date()
     tracks = read_tracks(course.version_id)
     rows = describe_sessions(for_rows(course.sessions.all()), now=now, tracks=tracks)
+    mark_stranded(rows, reasons_among([row["session"] for row in rows], now=now))
     chips = chips_of(rows)
     notices = name_visits(course.notices.select_related("session__track"), several=len(tracks) > 1)
     page = reverse("admin:scheduling_course_change", args=[course.pk])

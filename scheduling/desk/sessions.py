@@ -21,6 +21,7 @@ from scheduling.desk.find_patients import find_patients
 from scheduling.desk.moving_page import show_moving
 from scheduling.desk.session_acts import ACTS, act_on_session
 from scheduling.desk.session_rows import describe_sessions, for_rows, read_tracks, today_at
+from scheduling.desk.stranded import mark_stranded, reasons_among, show_stranded
 from scheduling.models import GateRecord, MissedReason, Session
 from scheduling.words import label_of, say_short_day, say_time
 
@@ -87,6 +88,7 @@ class SessionAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
+            path("stranded/", wrap(self.stranded_view), name="desk_stranded"),
             path("<str:pk>/move/", wrap(self.move_view), name="desk_session_move"),
             path("<str:pk>/act/<str:act>/", wrap(post_only(self.act_view)), name="desk_session_act"),
             *super().get_urls(),
@@ -103,11 +105,13 @@ class SessionAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         session, now = self.find(request, object_id), timezone.now()
         tracks = read_tracks(session.course.version_id)
+        rows = describe_sessions([session], now=now, tracks=tracks)
+        mark_stranded(rows, reasons_among([session], now=now))
         context = {
             **self.admin_site.each_context(request),
             "title": f"{describe_visit(session, tracks)}, {say_short_day(session.local_date)}",
             "crumbs": crumbs_of(session),
-            "row": describe_sessions([session], now=now, tracks=tracks)[0],
+            "row": rows[0],
             "course": session.course,
             "notices": session.notices.order_by("due_at", "pk"),
             "gates": visit_gates(session),
@@ -115,6 +119,10 @@ class SessionAdmin(ReadOnlyAdmin):
             "back": reverse("admin:scheduling_session_change", args=[session.pk]),
         }
         return TemplateResponse(request, "desk/session.html", context)
+
+    def stranded_view(self, request: HttpRequest) -> HttpResponse:
+        need_permission(request, "scheduling.view_session")
+        return show_stranded(request, self.admin_site)
 
     def move_view(self, request: HttpRequest, pk: str) -> HttpResponse:
         need_permission(request, "scheduling.change_session")

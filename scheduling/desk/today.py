@@ -13,6 +13,7 @@ from django.utils import timezone
 from clinic.models import Site
 from scheduling.desk.base import staff_of
 from scheduling.desk.session_rows import describe_sessions, for_rows, today_at
+from scheduling.impact import find_stranded_at
 from scheduling.messages.call_list import calls_to_make
 from scheduling.models import Course, CourseDecision, CourseStatus, Notice, Session, SessionStatus
 
@@ -85,6 +86,7 @@ def count_figures(
         planning=Count("pk", filter=Q(status=CourseStatus.PLANNING)),
     )
     unrecorded = Session.objects.at_sites(sites).filter(status=SessionStatus.UNRECORDED).count()
+    stranded = {found.session.pk for found in find_stranded_at([site.pk for site in sites], now=now)}
     calls = calls_to_make(Notice.objects.filter(course__site__in=sites), now=now).count()
     course_list = reverse("admin:scheduling_course_changelist")
     session_list = reverse("admin:scheduling_session_changelist")
@@ -92,6 +94,7 @@ def count_figures(
         (len(rows), "visits today", f"{session_list}?when=today", False),
         (states.count(SessionStatus.ARRIVED), "here now", f"{session_list}?when=today&status__exact=arrived", False),
         (unrecorded, "outcomes not recorded", f"{session_list}?status__exact=unrecorded", True),
+        (len(stranded), "visits without a place", reverse("admin:desk_stranded"), True),
         (calls, "to call", reverse("admin:desk_call_list"), True),
         (courses["infeasible"], "could not be planned", f"{course_list}?status__exact=infeasible", True),
         (courses["planning"], "being planned", f"{course_list}?status__exact=planning", False),

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from clinic.models import Closure
 from scheduling.models import Notice
 from tests import factories
 
@@ -16,10 +17,9 @@ def grow(site, version, chair, clock):
     """Add patients, each with a course of one visit today and a call to make."""
 
     def add(count):
-        for _ in range(count):
+        for number in range(count):
             patient = factories.make_patient(site=site)
             course = factories.make_course(patient=patient, version=version)
-            number = course.pk % 1000
             start = factories.NOW + timedelta(minutes=5 * number)
             session = factories.make_session(course=course, start=start, minutes=5, resources=(chair,))
             Notice.objects.create(
@@ -37,8 +37,15 @@ def grow(site, version, chair, clock):
     return add
 
 
+@pytest.fixture
+def closed(site):
+    """Every visit of the day has lost its place."""
+    today = factories.a_day()
+    Closure.objects.create(site=site, first_on=today, last_on=today)
+
+
 LISTS = {
-    "admin:index": 12,
+    "admin:index": 21,
     "admin:scheduling_course_changelist": 7,
     "admin:scheduling_session_changelist": 6,
     "admin:scheduling_notice_changelist": 6,
@@ -57,6 +64,18 @@ def test_lists_cost_the_same_queries_with_1_and_with_30_rows(
     with django_assert_num_queries(queries):
         page = at_desk.get(reverse(name))
     assert page.content.decode().count("Patient") >= rows
+
+
+@pytest.mark.parametrize(("name", "queries"), {"admin:index": 21, "admin:desk_stranded": 14}.items())
+@pytest.mark.parametrize("rows", [1, 30])
+def test_visits_without_a_place_cost_the_same_queries_with_1_and_with_30_rows(
+    at_desk, grow, closed, name, queries, rows, django_assert_num_queries
+):
+    grow(rows)
+    at_desk.get(reverse(name))
+    with django_assert_num_queries(queries):
+        page = at_desk.get(reverse(name))
+    assert page.content.decode().count("no. 1") == rows
 
 
 @pytest.mark.parametrize("rows", [1, 30])
@@ -90,7 +109,7 @@ def test_a_course_costs_the_same_queries_with_1_and_with_30_visits(
         )
     url = reverse("admin:scheduling_course_change", args=[course.pk])
     at_desk.get(url)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(23):
         assert len(at_desk.get(url).context["rows"]) == visits
 
 

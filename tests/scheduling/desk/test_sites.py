@@ -223,6 +223,6 @@ def test_asking_takes_a_fixed_number_of_queries(client, administrator, site, boo
     signed_in(client, administrator)
     url = reverse("admin:clinic_closure_add")
     client.get(url)
-    with django_assert_num_queries(38):
+    with django_assert_num_queries(36):
         response = client.post(url, values)
     assert response.context["doubt"].rows

@@ -48,6 +48,7 @@ def test_what_waits_for_somebody_is_counted(at_desk, course, first, patient, ver
         "visits today": 1,
         "here now": 0,
         "outcomes not recorded": 1,
+        "visits without a place": 0,
         "to call": 0,
         "could not be planned": 1,
         "being planned": 1,
