@@ -124,7 +124,7 @@ def test_run_answers_when_it_says_so_and_leaves_nothing_behind(state: Path, port
         assert (page.status, page.url) == (200, f"http://127.0.0.1:{port}/admin/login/?next=/admin/")
     logins = json.loads((state / "demo-logins.json").read_text())
     assert [login["password"] in first.said() for login in logins] == [True] * len(logins)
-    assert logins
+    assert len(logins) == 4  # as README.md promises
     assert run(state, "run", "--port", str(port)) == (
         1,
         f"Cadence already runs from this folder (process {first.process.pid}, http://127.0.0.1:{port}/): "
