@@ -35,6 +35,7 @@ class PatientForm(forms.ModelForm):
         model = Patient
         fields = "__all__"  # noqa: DJ007 - the admin's fieldsets name them
         labels = {"timezone": "Time zone", "email": "E-mail"}
+        help_texts = {"language": "Messages are in English for now; the choice is kept."}
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
