@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from protocols.models import Phase
 from scheduling.messages.call_hours import OpenDays
-from scheduling.messages.reminders import wish_late_calls, wish_reminders
+from scheduling.messages.reminders import find_unreminded, wish_late_calls, wish_reminders
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.told import Told, is_ahead, is_invited, is_news, is_news_by_list, record_told
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
@@ -245,7 +245,8 @@ def queue_reminders(ledger: Ledger) -> None:
     )  # fmt: skip
     if ledger.open_days is not None:
         wishes = ledger.open_days.list_calls(wishes, zone=patient.zone)
-    wishes += wish_late_calls(ledger.sessions, wishes, past_reminders(ledger.course), now=ledger.now)
+    unreminded = leave_out_reminded(find_unreminded(ledger.sessions, wishes, now=ledger.now))
+    wishes += wish_late_calls(unreminded, now=ledger.now)
     wanted = {wish.key: wish for wish in wishes}
     for key, notice in waiting.items():
         if key not in wanted and notice.status == NoticeStatus.DUE:
@@ -257,7 +258,12 @@ def queue_reminders(ledger: Ledger) -> None:
         ledger.new[-1].useful_until = wish.useful_until
 
 
-def past_reminders(course: Course) -> set[tuple[int | None, int | None]]:
-    """Id and SEQUENCE of the sedating sessions whose driver reminder does not wait any more."""
-    rows = Notice.objects.filter(course=course, kind=NoticeKind.DRIVER_REMINDER, key__startswith="reminder:")
-    return set(rows.exclude(status=NoticeStatus.DUE).values_list("session_id", "sequence"))
+def leave_out_reminded(sessions: Sequence[Session]) -> list[Session]:
+    """Without those whose driver reminder, for this SEQUENCE, has had its turn."""
+    if not sessions:
+        return []
+    rows = Notice.objects.filter(
+        session__in=sessions, kind=NoticeKind.DRIVER_REMINDER, key__startswith="reminder:"
+    ).exclude(status=NoticeStatus.DUE)
+    told = set(rows.values_list("session_id", "sequence"))
+    return [session for session in sessions if (session.pk, session.sequence) not in told]

@@ -57,15 +57,15 @@ def wish_reminders(
     return [wish for wish in wishes if (wish.due_at > now or wish.key in waiting) and now < wish.useful_until]
 
 
-def wish_late_calls(
-    sessions: Iterable[Session],
-    wishes: Iterable[Wish],
-    told: Collection[tuple[int | None, int | None]],
-    *,
-    now: datetime,
-) -> list[Wish]:
-    """For sedating visits that no reminder tells of, as all were past at once; `told` are ids and SEQUENCEs."""
+def find_unreminded(sessions: Iterable[Session], wishes: Iterable[Wish], *, now: datetime) -> list[Session]:
+    """The sedating visits to come that no reminder still to be sent tells of."""
     served = {wish.session.pk for wish in wishes if wish.session is not None}
+    sedating = [session for session in sessions if session.visit_type.sedating and is_ahead(session, now=now)]
+    return [session for session in sedating if session.pk not in served]
+
+
+def wish_late_calls(sessions: Iterable[Session], *, now: datetime) -> list[Wish]:
+    """What a reminder would have told, had it not been past at once: somebody must phone."""
     return [
         Wish(
             f"late-reminder:{session.uuid}:{session.sequence}",
@@ -76,10 +76,6 @@ def wish_late_calls(
             by_phone=True,
         )
         for session in sessions
-        if session.visit_type.sedating
-        and is_ahead(session, now=now)
-        and session.pk not in served
-        and (session.pk, session.sequence) not in told
     ]
 
 
