@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -12,7 +13,7 @@ from django.db.models import prefetch_related_objects
 
 from clinic.models import Patient, Site, User
 from clinic.weekly import validate_weekly_table
-from protocols.models import ProtocolVersion, VisitType
+from protocols.models import Protocol, ProtocolVersion, VisitType
 from protocols.models.protocol import VersionStatus
 from protocols.models.visit import Place
 from scheduling import engine
@@ -22,12 +23,14 @@ from scheduling.locking import booking_transaction, lock_course, lock_patient, l
 from scheduling.messages import outbox
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.planning import FURTHEST, Proposal, cost_parts, propose_course
-from scheduling.refusals import BookingRefused
+from scheduling.refusals import BookingRefused, refuse
 from scheduling.seating import insert_sessions
 from scheduling.shapes import periods_of
 from scheduling.snapshots import protocol_of, read_problem
 
 TO_BOOK = (CourseStatus.PLANNING, CourseStatus.INFEASIBLE)
+ANOTHER = "The patient already has a course of this protocol."
+"""No more is said: it may be at a site that the reader does not see."""
 
 
 def request_course(
@@ -43,6 +46,11 @@ def request_course(
     try:
         with booking_transaction():
             lock_patient(course.patient_id)
+            same = Course.objects.filter(uuid=course.uuid).first()
+            if found := same or _same_request(course.site, course.reference, course.patient, course.version):
+                return found  # of two requests at once the second has waited for the first
+            if has_another(course):
+                raise ValidationError({"version": ANOTHER})
             course.save(force_insert=True)
             if anchor_at is not None:
                 _insert_anchor(course, anchor_at, now=now, by=by)
@@ -68,12 +76,14 @@ def draft_course(
     reference: str = "",
     availability: dict[str, Any] | None = None,
     anchor_at: datetime | None = None,
+    uuid: UUID | None = None,
 ) -> Course:
     """A course that could be asked for, not saved. Raises django's ValidationError with the faults by field.
 
     `anchor_at` is the date we only know of (an operation) of a protocol that is counted from one.
     """
     course = Course(
+        uuid=uuid or uuid4(),
         patient=patient,
         site=site,
         version=version,
@@ -104,6 +114,13 @@ def _same_request(site: Site, reference: str, patient: Patient, version: Protoco
     return found
 
 
+def has_another(course: Course) -> bool:
+    """Whether the patient is on this treatment already, at whatever site; a site's copy keeps the library's code."""
+    others = Course.objects.live().filter(patient=course.patient_id).exclude(uuid=course.uuid)
+    code = Protocol.objects.filter(versions=course.version_id).values("code")
+    return others.filter(version__protocol__code__in=code).exists()
+
+
 def _validate_request(course: Course, anchor: VisitType | None, anchor_at: datetime | None, now: datetime) -> None:
     faults: dict[str, str] = {}
     version, site = course.version, course.site
@@ -111,6 +128,8 @@ def _validate_request(course: Course, anchor: VisitType | None, anchor_at: datet
         faults["version"] = "Only a published version of a protocol can be planned."
     elif version.protocol.site_id not in {None, site.pk}:
         faults["version"] = "This protocol belongs to another site."
+    elif has_another(course):
+        faults["version"] = ANOTHER
     if course.latest_start < course.earliest_start:
         faults["latest_start"] = "The latest start lies before the earliest."
     elif course.latest_start < now.astimezone(site.zone).date() and anchor is None:
@@ -156,6 +175,8 @@ def book_course(course: Course, *, plan: CoursePlan, now: datetime, by: User | N
         course = _lock_or_insert(course)
         if course.status not in TO_BOOK:
             return course
+        if has_another(course):
+            raise refuse(ANOTHER, rule="course")
         sessions = book_plan(course, plan, now=now, by=by)
         course.status, course.booked_at = CourseStatus.BOOKED, now
         course.plan_message, course.relaxations = "", []

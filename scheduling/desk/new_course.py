@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
@@ -59,7 +60,7 @@ def show_new_course(request: HttpRequest, admin_site: AdminSite, *, waiting: Cou
     timezone.activate(form.cleaned_data["site"].zone)
     if data.get("step") == "book":
         return _book(request, admin_site, form, now=now)
-    return _preview(request, admin_site, form, propose(form, now=now, by=user), data)
+    return _preview(request, admin_site, form, data, now=now)
 
 
 def _choose_patient(request: HttpRequest, admin_site: AdminSite, patients: Any) -> HttpResponse:
@@ -79,8 +80,15 @@ def propose(form: NewCourseForm, *, now: datetime, by: User) -> Proposal:
 
 
 def _preview(
-    request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, proposal: Proposal, data: QueryDict
+    request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, data: QueryDict, *, now: datetime, note: str = ""
 ) -> HttpResponse:
+    try:
+        proposal = propose(form, now=now, by=staff_of(request))
+    except ValidationError as faults:
+        form.add_faults(faults)
+        return _render(request, admin_site, "form", form.patient, form=form)
+    if note:
+        messages.warning(request, note)
     context: dict[str, Any] = {"form": form, "proposal": proposal, "carried": carried_fields(data)}
     if proposal.is_planned:
         context["plan"] = describe_proposal(proposal, now=timezone.now())
@@ -99,8 +107,7 @@ def _book(request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, *, n
     if course is not None:
         messages.success(request, "The course is booked. The patient is told within a few minutes.")
         return HttpResponseRedirect(page_of(course))
-    messages.warning(request, REPLANNED)
-    return _preview(request, admin_site, form, propose(form, now=now, by=user), request.POST)
+    return _preview(request, admin_site, form, request.POST, now=now, note=REPLANNED)
 
 
 def book_plan(form: NewCourseForm, plan: CoursePlan, *, now: datetime, by: User) -> Course:
@@ -115,7 +122,8 @@ def book_plan(form: NewCourseForm, plan: CoursePlan, *, now: datetime, by: User)
             course.save(update_fields=WISHES)
         else:
             # The day of the operation is a session that stands before the others are booked around it.
-            course = request_course(**form.asked_for(), now=now, by=by, anchor_at=form.anchor_at)
+            asked = form.asked_for()
+            course = request_course(**asked, now=now, by=by, anchor_at=form.anchor_at, uuid=UUID(plan.id))
         return book_course(course, plan=replace(plan, id=str(course.uuid)), now=now, by=by)
 
 

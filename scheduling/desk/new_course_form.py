@@ -166,12 +166,15 @@ class NewCourseForm(forms.Form):
         texts = {name: str(getattr(value, "pk", value)) for name, value in asked.items()}
         return {**texts, "anchor_at": str(self.anchor_at or "")}
 
+    def add_faults(self, faults: forms.ValidationError) -> None:
+        """What the act found wrong, at its field where the form has one."""
+        for field, messages in faults.message_dict.items():
+            self.add_error(field if field in self.fields else None, messages)
+
     def draft(self, *, uuid: UUID, now: datetime, by: User) -> Course:
         """A course that is not saved; or the one that waits, with these wishes, not saved either."""
         if self.waiting is None:
-            course = draft_course(**self.asked_for(), now=now, by=by, anchor_at=self.anchor_at)
-            course.uuid = uuid
-            return course
+            return draft_course(**self.asked_for(), now=now, by=by, anchor_at=self.anchor_at, uuid=uuid)
         for name in WISHES:
             setattr(self.waiting, name, self.cleaned_data[name])
         return self.waiting

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 
 from clinic.models import Closure, Outage, Patient, Resource, Site, User
 from scheduling import booking
@@ -113,6 +116,67 @@ def test_a_surgery_date_is_given_and_visits_are_planned_from_it(patient: Patient
     assert a_day(18) <= days[1][2] < a_day(25) <= days[2][2] < a_day(32)
 
 
+# One course of a protocol at a time
+
+
+@pytest.mark.parametrize("status", ["planning", "booked", "running"])
+def test_a_second_course_of_the_same_protocol_is_refused_at_every_site(
+    patient: Patient, site: Site, other_site: Site, status: str
+) -> None:
+    version = factories.make_protocol(code="acute")
+    ask(patient, other_site, version=version)
+    Course.objects.update(status=status)
+    adopted = factories.make_protocol(code="acute", site=site)
+    for same in (version, adopted):
+        with pytest.raises(ValidationError) as refused:
+            ask(patient, site, version=same)
+        assert refused.value.message_dict == {"version": ["The patient already has a course of this protocol."]}
+    assert Course.objects.count() == 1
+    assert ask(factories.make_patient(site=site), site, version=version).status == "planning"
+    assert ask(patient, site, version=factories.make_protocol(code="maintenance")).status == "planning"
+
+
+@pytest.mark.parametrize("status", ["infeasible", "finished", "stopped"])
+def test_a_course_that_is_over_or_did_not_fit_makes_way_for_another(patient: Patient, site: Site, status: str) -> None:
+    version = factories.make_protocol()
+    ask(patient, site, version=version)
+    Course.objects.update(status=status)
+    assert ask(patient, site, version=version).status == "planning"
+
+
+def test_a_course_beside_another_of_its_protocol_is_not_booked(patient: Patient, chair: Resource) -> None:
+    version = factories.make_protocol()
+    shown = [make_course(patient=patient, version=version, save=False) for _ in range(2)]
+    plans = [propose_course(course, now=NOW).plan for course in shown]
+    first = book_course(shown[0], plan=plans[0], now=NOW)
+    with pytest.raises(BookingRefused) as refused:
+        book_course(shown[1], plan=plans[1], now=NOW)
+    assert refused.value.refusals == (Refusal("The patient already has a course of this protocol.", rule="course"),)
+    assert book_course(shown[0], plan=plans[0], now=NOW) == first
+    assert list(Course.objects.all()) == [first]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_requests_at_once_one_is_refused(patient: Patient, site: Site) -> None:
+    version = factories.make_protocol()
+    together = Barrier(2)
+
+    def ask_at_once(_: int) -> str:
+        try:
+            together.wait(timeout=10)
+            ask(patient, site, version=version)
+        except ValidationError as refused:
+            return refused.messages[0]
+        finally:
+            connection.close()
+        return "asked"
+
+    with ThreadPoolExecutor(2) as pool:
+        found = sorted(pool.map(ask_at_once, range(2)))
+    assert found == ["The patient already has a course of this protocol.", "asked"]
+    assert Course.objects.count() == 1
+
+
 # Booking
 
 
@@ -162,7 +226,7 @@ def test_a_refused_booking_lists_every_problem_and_writes_nothing(
     version = factories.make_protocol(phases=({"periods": 1, "period_days": 7, "per_period": 3, "min_gap_hours": 20},))
     rival = make_course(patient=factories.make_patient(site=site, family_name="Secretive"), version=version)
     put_session(rival, number=1, start=at(site, 1, 9), seats=(chair,))
-    elsewhere = make_course(patient=patient, version=version, site=other_site)
+    elsewhere = make_course(patient=patient, version=factories.make_protocol(), site=other_site)
     put_session(elsewhere, number=1, start=at(site, 2, 9))
     Outage.objects.create(resource=chair, start=at(site, 3, 8), end=at(site, 3, 12))
     course = make_course(patient=patient, version=version, save=False)
@@ -265,7 +329,7 @@ def test_a_tms_course_is_planned_booked_and_announced_in_a_fixed_number_of_queri
     for kind in ("tms_device", "tms_operator"):
         fill_seat(factories.make_resource(site=site, kind=kind, seats=3), seat=1, count=others)
     course = make_course(patient=factories.make_patient(site=site), version=version)
-    with django_assert_num_queries(54):
+    with django_assert_num_queries(55):
         booked = plan_and_book(course.pk, now=NOW)
     assert (booked.sessions.count(), Hold.objects.filter(session__course=booked).count()) == (36, 72)
     assert Notice.objects.filter(course=booked).exists()

@@ -106,7 +106,12 @@ def test_two_people_of_one_name_stay_two(site, protocol):
 
 
 def test_two_referrals_of_one_patient_are_two_courses_of_one(site, protocol):
-    load(site, ADA.replace("R-1,", "R-1,P-7"), ADA.replace("R-1,", "R-2,P-7"))
+    factories.make_protocol(code="other")
+    first = ADA.replace("R-1,", "R-1,P-7")
+    report = load(site, first, ADA.replace("R-1,", "R-2,P-7").replace("short", "other"), first.replace("R-1", "R-3"))
+    assert [str(fault) for fault in report.faults] == [
+        "line 4, protocol: The patient already has a course of this protocol."
+    ]
     patient = Patient.objects.get()
     assert [course.reference for course in patient.courses.order_by("pk")] == ["R-1", "R-2"]
     assert patient.absences.count() == 1

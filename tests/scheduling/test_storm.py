@@ -88,9 +88,9 @@ def test_forty_clients_book_one_chair_and_one_wins(site: Site, saved: bool) -> N
 def test_forty_courses_of_one_patient_at_one_time_and_one_wins(site: Site) -> None:
     """Forty chairs are free; the patient is one."""
     patient = factories.make_patient(site=site)
-    version = factories.make_protocol(phases=ONE_VISIT)
     chairs = [factories.make_resource(site=site, kind="chair") for _ in range(CLIENTS)]
-    courses = [make_course(patient=patient, version=version) for _ in range(CLIENTS)]
+    versions = [factories.make_protocol(phases=ONE_VISIT) for _ in range(CLIENTS)]
+    courses = [make_course(patient=patient, version=version) for version in versions]
     start = at(site, 2, 9)
     pairs = zip(courses, chairs, strict=True)
     won, refused = sort_out(at_once([booker(course, chair, start) for course, chair in pairs]))

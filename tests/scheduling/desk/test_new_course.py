@@ -119,6 +119,16 @@ def test_a_second_click_finds_the_course_of_the_first(at_desk, patient, site, ve
     ] * 2
 
 
+def test_a_second_course_of_the_same_protocol_is_refused_at_its_field(at_desk, patient, site, version):
+    shown = at_desk.post(page_for(patient), wishes(site, version))
+    other = factories.make_course(patient=patient, version=version)
+    said = {"version": ["The patient already has a course of this protocol."]}
+    assert at_desk.post(page_for(patient), wishes(site, version)).context["form"].errors == said
+    booking = wishes(site, version, step="book", plan=shown.context["token"])
+    assert at_desk.post(page_for(patient), booking).context["form"].errors == said
+    assert list(Course.objects.all()) == [other]
+
+
 def test_a_plan_is_not_booked_for_other_wishes_or_by_another_person(at_desk, client, clinician, patient, site, version):
     token = at_desk.post(page_for(patient), wishes(site, version)).context["token"]
     changed = at_desk.post(page_for(patient), wishes(site, version, step="book", plan=token, preferred_time="15:00"))
@@ -270,6 +280,8 @@ def test_visits_after_an_operation_are_previewed_and_booked_around_its_date(at_d
     operation, *visits = course.sessions.order_by("start")
     assert (operation.start, operation.holds.count()) == (datetime(2026, 12, 1, 12, 30, tzinfo=UTC), 0)
     assert [visit.local_date.isoformat() >= "2026-12-08" for visit in visits] == [True, True]
+    again = at_desk.post(page_for(patient), {**asked, "step": "book", "plan": shown.context["token"]})
+    assert again["Location"] == reverse("admin:scheduling_course_change", args=[course.pk])
 
 
 def test_an_operation_while_the_patient_is_elsewhere_is_refused_in_words(at_desk, patient, site, implant, version):
