@@ -25,6 +25,7 @@ from clinic.weekly import WEEKDAYS
 from scheduling.booking import book_course, request_course
 from scheduling.desk.acting import find_row, refusals_told
 from scheduling.desk.base import staff_of
+from scheduling.desk.booking_hints import decisions_ahead, needed_before_booking, other_courses
 from scheduling.desk.course_acts import page_of
 from scheduling.desk.course_page import WAITING
 from scheduling.desk.find_patients import find_patients
@@ -89,9 +90,13 @@ def _preview(
         return _render(request, admin_site, "form", form.patient, form=form)
     if note:
         messages.warning(request, note)
+    course, now = proposal.course, timezone.now()
     context: dict[str, Any] = {"form": form, "proposal": proposal, "carried": carried_fields(data)}
+    context["also_has"] = other_courses(course, staff_of(request).visible_sites())
     if proposal.is_planned:
-        context["plan"] = describe_proposal(proposal, now=timezone.now())
+        context["needed"] = needed_before_booking(course, today=now.astimezone(course.site.zone).date())
+        context["undecided"] = decisions_ahead(course, proposal.plan)
+        context["plan"] = describe_proposal(proposal, now=now)
         context["token"] = sign_plan(proposal.plan, user_id=staff_of(request).pk, request=form.fingerprint())
     else:
         context["ran_out"] = proposal.plan.status == UNKNOWN

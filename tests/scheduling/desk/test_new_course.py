@@ -8,8 +8,9 @@ import pytest
 from django.urls import reverse
 
 from clinic.models import Closure
-from protocols.models import ProtocolVersion, Stage, Track, VisitType
+from protocols.models import DecisionPoint, ProtocolVersion, Stage, Track, VisitType
 from scheduling.desk import new_course
+from scheduling.gates import meet_gate
 from scheduling.models import Course, Hold, Notice, Session
 from scheduling.planning import propose_course
 from tests import factories
@@ -339,3 +340,43 @@ def test_a_course_that_did_not_fit_shows_why_and_is_planned_again_with_other_wis
 def test_a_booked_course_is_not_planned_again(at_desk, course):
     page = at_desk.get(reverse("admin:desk_course_plan", args=[course.pk]), follow=True)
     assert told(page) == ["This course is booked already."]
+
+
+def test_the_proposal_lists_what_must_be_in_place_before_booking(at_desk, patient, site, version):
+    page = at_desk.post(page_for(patient), wishes(site, version))
+    assert (page.context["needed"], page.context["undecided"]) == (["Consent"], [])  # a review blocks nothing
+    assert "To have in place first" in page.content.decode()
+
+
+def test_of_a_course_that_waits_only_what_is_not_met_yet_is_listed(at_desk, patient, site, version, clerk):
+    course = factories.make_course(patient=patient, version=version, status="infeasible")
+    url = reverse("admin:desk_course_plan", args=[course.pk])
+    assert at_desk.post(url, wishes(site, version)).context["needed"] == ["Consent"]
+    meet_gate(course, version.gates.get(code="consent"), met_on=factories.a_day(), by=clerk)
+    assert at_desk.post(url, wishes(site, version)).context["needed"] == []
+
+
+def test_the_proposal_says_where_a_clinician_decides_before_more_is_booked(at_desk, patient, site, chair):
+    version = factories.make_protocol(code="blocking", publish=False)
+    DecisionPoint.objects.create(
+        version=version, track=version.tracks.get(), after_number=2, mode="blocking", question="Go on?"
+    )
+    ProtocolVersion.objects.filter(pk=version.pk).update(status="published", published_at=factories.NOW)
+    page = at_desk.post(page_for(patient), wishes(site, version))
+    sentence = "Nothing beyond visit 2 is booked until a clinician decides: Go on?"
+    assert (len(page.context["plan"]["rows"]), page.context["undecided"]) == (2, [sentence])
+    assert sentence in page.content.decode()
+
+
+def test_the_proposal_shows_the_courses_that_go_on_already_at_my_clinics(
+    at_desk, patient, site, version, other_site, course
+):
+    other = factories.make_protocol(code="other")
+    factories.make_course(patient=patient, version=version, status="stopped")
+    factories.make_course(patient=patient, version=version, site=other_site, status="running")
+    page = at_desk.post(page_for(patient), wishes(site, other))
+    assert page.context["also_has"] == [course]
+    assert "Also has:" in page.content.decode()
+    waiting = factories.make_course(patient=patient, version=other, status="planning")
+    planned = at_desk.post(reverse("admin:desk_course_plan", args=[waiting.pk]), wishes(site, other))
+    assert planned.context["also_has"] == [course]
