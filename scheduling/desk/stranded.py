@@ -1,4 +1,4 @@
-"""Visits without a place: booked, and left by a closure, an outage or shorter hours without room. Somebody moves them."""
+"""Visits without a place: booked, then left without room by a closure, an outage or shorter hours."""
 
 from __future__ import annotations
 
