@@ -19,7 +19,7 @@ from scheduling.desk.month_calendar import lay_out_months
 from scheduling.desk.proposal_page import closed_days
 from scheduling.desk.session_rows import chips_of, describe_sessions, for_rows, read_tracks
 from scheduling.desk.stranded import mark_stranded, reasons_among
-from scheduling.desk.wording import describe_relaxations
+from scheduling.desk.wording import describe_relaxations, say_availability
 from scheduling.models import Course, CourseStatus, GateRecord, Notice, SessionStatus
 from scheduling.models.course import DecisionOutcome
 from scheduling.words import label_of
@@ -57,6 +57,7 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
         "is_waiting": course.status in WAITING,
         "ways_out": describe_relaxations(course.relaxations, course=course),
         "wishes": wishes_of(course),
+        "can_come": say_availability(course.availability or {}),
     }
     return TemplateResponse(request, "desk/course.html", context)
 

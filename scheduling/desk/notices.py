@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, DurationField, QuerySet, Value
+from django.db.models.functions import Coalesce, Greatest
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -22,6 +23,7 @@ from scheduling.models import Notice
 from scheduling.words import label_of, say_short_day, say_time
 
 SHOWN_AT_MOST = 200
+AT = Coalesce("sent_at", "due_at")
 
 
 @admin.register(Notice)
@@ -32,7 +34,6 @@ class NoticeAdmin(ReadOnlyAdmin):
     list_select_related = ("patient", "course__site", "session__track")
     search_fields = ("patient__family_name",)
     search_help_text = "Name, phone number or birth date of the patient"
-    ordering = ("-due_at", "-pk")
     fields = ("patient_name", "kind", "visit", "channel", "state", "due_at", "sent_at", "attempts", "outcome")
     readonly_fields = ("patient_name", "visit", "state")
 
@@ -46,7 +47,13 @@ class NoticeAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {"title": "Messages", **(extra_context or {})})
 
-    @admin.display(description="When", ordering="due_at")
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Nearest to now first: what has just gone out, and what goes out next."""
+        now = Value(timezone.now(), output_field=DateTimeField())
+        away = Greatest(AT - now, now - AT, output_field=DurationField())
+        return [away, "-pk"]
+
+    @admin.display(description="When", ordering=AT)
     def when(self, notice: Notice) -> str:
         at = (notice.sent_at or notice.due_at).astimezone(notice.course.site.zone)
         return f"{say_short_day(at.date())}, {at.year}, {say_time(at)}"

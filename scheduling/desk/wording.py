@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import time, timedelta
 from typing import Any
 
+from clinic.weekly import WEEKDAYS
 from scheduling.explaining import local_time, read_kinds, say_relaxation
 from scheduling.models import Course
 from scheduling.words import count_of, say_time
@@ -48,6 +49,20 @@ def _describe_time(average: float, preferred: time) -> str:
     if average < 1:
         return f"Every visit at the preferred time, {say_time(preferred)}."
     return f"On average {round(average)} minutes away from the preferred time, {say_time(preferred)}."
+
+
+def say_availability(availability: Mapping[str, Sequence[Sequence[str]]]) -> str:
+    """A weekly table as a phrase, such as `Mon 8:00 AM to 12:00 PM, Tue any time`; empty where any time suits."""
+    days = [(day, spans) for day, spans in zip(WEEKDAYS, map(availability.get, WEEKDAYS), strict=True) if spans]
+    return ", ".join(f"{day.capitalize()} {' and '.join(map(_say_span, spans))}" for day, spans in days)
+
+
+def _say_span(span: Sequence[str]) -> str:
+    begin, end = span
+    if (begin, end) == ("00:00", "24:00"):
+        return "any time"
+    last = "midnight" if end == "24:00" else say_time(time.fromisoformat(end))
+    return f"{say_time(time.fromisoformat(begin))} to {last}"
 
 
 def describe_relaxations(relaxations: Sequence[Mapping[str, Any]], *, course: Course) -> list[dict[str, Any]]:

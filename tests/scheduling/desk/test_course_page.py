@@ -105,3 +105,41 @@ def test_the_list_of_courses_shows_progress_and_why_some_were_not_planned(at_des
     assert "1 of 4 done" in text
     assert "Nothing fits." in text
     assert "Courses" in page.context["title"]
+
+
+def test_the_wishes_say_when_the_patient_can_come(at_desk, course):
+    assert "Can come" not in at_desk.get(page_of(course)).content.decode()
+    Course.objects.filter(pk=course.pk).update(availability={"mon": [["08:00", "12:00"]]})
+    page = at_desk.get(page_of(course)).content.decode()
+    assert "<dt>Can come</dt><dd>Mon 8:00 AM to 12:00 PM</dd>" in page
+
+
+def test_a_visit_that_is_given_up_offers_no_gate_to_tick(at_desk, course, first):
+    url = reverse("admin:scheduling_session_change", args=[first.pk])
+    assert "Mark as met" in at_desk.get(url).content.decode()
+    Session.objects.filter(pk=first.pk).update(status="cancelled")
+    page = at_desk.get(url).content.decode()
+    assert "Driver named" in page
+    assert "Mark as met" not in page
+
+
+def test_the_list_of_messages_begins_with_what_is_nearest_to_now(at_desk, course):
+    Notice.objects.filter(course=course).delete()
+    hours = {"long ago": -3000, "just sent": -1, "next": 2, "far": 3000}
+    for key, away in hours.items():
+        at = factories.NOW + timedelta(hours=away)
+        Notice.objects.create(
+            patient=course.patient,
+            course=course,
+            kind="calendar",
+            channel="email",
+            key=key,
+            message_id=key,
+            due_at=at - timedelta(days=1 if away < 0 else 0),
+            sent_at=at if away < 0 else None,
+            created_at=factories.NOW,
+        )
+    page = at_desk.get(reverse("admin:scheduling_notice_changelist"))
+    assert [notice.key for notice in page.context["cl"].result_list] == ["just sent", "next", "far", "long ago"]
+    page = at_desk.get(reverse("admin:scheduling_notice_changelist"), {"o": "0"})
+    assert [notice.key for notice in page.context["cl"].result_list] == ["long ago", "just sent", "next", "far"]

@@ -9,7 +9,7 @@ import pytest
 from clinic.models import Site
 from scheduling.desk.find_patients import read_date
 from scheduling.desk.month_calendar import Chip, lay_out_months
-from scheduling.desk.wording import describe_cost, describe_relaxations
+from scheduling.desk.wording import describe_cost, describe_relaxations, say_availability
 from scheduling.engine.result import RELAXATION_FIELDS
 from scheduling.models import Course
 from scheduling.words import name_code, say_moment, say_time
@@ -38,6 +38,12 @@ def test_a_cost_is_told_in_sentences():
         "Some visits lie a little closer together or further apart than the protocol's even rhythm.",
         "1 booked visit would move.",
     ]
+
+
+def test_the_hours_at_which_a_patient_can_come_are_told_as_a_phrase():
+    table = {"fri": [["00:00", "24:00"]], "mon": [["08:00", "12:00"], ["18:00", "24:00"]], "tue": []}
+    assert say_availability(table) == "Mon 8:00 AM to 12:00 PM and 6:00 PM to midnight, Fri any time"
+    assert say_availability({}) == ""
 
 
 def test_a_plan_without_cost_is_told_as_such():
