@@ -95,7 +95,7 @@ def _sentence(course: Course, replan: Replan) -> str:
 
 @retried
 def undo_attendance(session: Session, *, now: datetime, by: User | None, seen_at: datetime | None = None) -> Session:
-    """Take back the last mark: completed to arrived, arrived or missed to booked.
+    """Take back the last mark: completed to arrived, arrived or missed to booked, or to unrecorded where long over.
 
     A missed one takes up its time again where that is free, and the visit planned in its place is cancelled.
     """
@@ -104,7 +104,7 @@ def undo_attendance(session: Session, *, now: datetime, by: User | None, seen_at
         if session.status == SessionStatus.COMPLETED:
             _set_status(session, SessionStatus.ARRIVED, now=now, by=by)
         elif session.status == SessionStatus.ARRIVED:
-            _set_status(session, SessionStatus.BOOKED, now=now, by=by)
+            _set_status(session, _unmarked(session, now), now=now, by=by)
         elif session.status == SessionStatus.MISSED:
             _undo_missed(course, session, now=now, by=by)
         else:
@@ -117,8 +117,13 @@ def _undo_missed(course: Course, session: Session, *, now: datetime, by: User | 
     changed = take_back_replan(course, session, now=now, by=by)
     session.missed_reason = ""
     session.sequence += 1
-    _set_status(session, SessionStatus.BOOKED, now=now, by=by)
+    _set_status(session, _unmarked(session, now), now=now, by=by)
     outbox.sessions_changed(course, [session, *changed], now=now)
+
+
+def _unmarked(session: Session, now: datetime) -> SessionStatus:
+    """What a visit is that nobody has recorded."""
+    return SessionStatus.UNRECORDED if session.end < now - UNRECORDED_AFTER else SessionStatus.BOOKED
 
 
 def mark_unrecorded(*, now: datetime) -> int:

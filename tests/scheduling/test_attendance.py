@@ -273,6 +273,20 @@ def test_a_wrong_missed_click_is_undone_whole(patient: Patient, chair: Resource,
     assert sorted(Hold.objects.values_list("session__number", flat=True)) == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize(("hours", "status"), [(12, "booked"), (13, "unrecorded")])
+@pytest.mark.parametrize("mark", ["missed", "arrived"])
+def test_a_mark_taken_back_long_after_the_visit_leaves_it_unrecorded(
+    patient: Patient, chair: Resource, clerk: User, mark: str, hours: int, status: str
+) -> None:
+    first = book(patient).sessions.get(number=1)
+    if mark == "missed":
+        mark_missed(first, reason="no_show", now=first.end, by=clerk)
+    else:
+        mark_arrived(first, now=first.end, by=clerk)
+    assert undo_attendance(first, now=first.end + timedelta(hours=hours), by=clerk).status == status
+    assert (mark_unrecorded(now=first.end + timedelta(hours=13)), first.holds.count()) == (status == "booked", 1)
+
+
 def test_a_visit_missed_before_its_time_leaves_the_patients_calendar(
     patient: Patient, chair: Resource, clerk: User
 ) -> None:
