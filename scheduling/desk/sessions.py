@@ -85,6 +85,9 @@ class SessionAdmin(ReadOnlyAdmin):
     def state(self, session: Session) -> SafeString:
         return badge(session.status, session.get_status_display())
 
+    def name_of(self, row: Session) -> str:
+        return f"{label_of(row)}, {say_short_day(row.local_date)}"
+
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [

@@ -46,3 +46,8 @@ def test_the_history_of_an_account_tells_of_its_sites(client, administrator, cle
 def test_the_history_is_not_for_those_who_may_not_see_the_record(client, clerk, site_admin):
     client.force_login(clerk)
     assert client.get(reverse("admin:clinic_user_history", args=[site_admin.pk])).status_code == 403
+
+
+def test_the_history_of_a_visit_is_headed_by_what_staff_call_it(at_desk, first):
+    page = at_desk.get(reverse("admin:scheduling_session_history", args=[first.pk]))
+    assert page.context["title"] == "History of Main 1, Tue, Nov 24"
