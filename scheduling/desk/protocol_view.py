@@ -9,6 +9,7 @@ from django.db.models import Model, Prefetch, prefetch_related_objects
 
 from protocols.models import Need, Phase, ProtocolVersion, Source, Stage, Track
 from protocols.sources import SourceBook, needs_text
+from protocols.summary import summarize_track
 from scheduling.words import count_of, name_code
 
 UNCHANGED = object()
@@ -120,17 +121,20 @@ def describe_instruction(item: Any, sourced: Sourced) -> Value:
 
 
 def describe_track(track: Track, sourced: Sourced) -> dict[str, Any]:
-    phases = list(track.phases.all())
+    summary = summarize_track(track)
     first_day = f"begins {count_of(track.first_day, 'day')} after the course" if track.first_day else ""
     same = f"the same {track.continuity} where possible" if track.continuity else ""
     return {
         "row": track,
         "name": name_code(track.name),
-        "sessions": sum(phase.periods * phase.per_period for phase in phases if not phase.open_ended),
-        "is_open": any(phase.open_ended for phase in phases),
+        "sessions": summary.sessions,
+        "is_open": summary.is_open_ended,
         "first_day": sourced.value(track, "first_day", first_day),
         "continuity": sourced.value(track, "continuity", same, quoted=track.continuity_id),
-        "phases": [describe_phase(phase, sourced) for phase in phases],
+        "phases": [
+            {**describe_phase(phase, sourced), "rhythm": rhythm}
+            for phase, rhythm in zip(track.phases.all(), summary.phases, strict=True)
+        ],
     }
 
 

@@ -172,3 +172,11 @@ def test_who_may_not_edit_is_told_who_can(client, site_admin, clinician, draft, 
     ] == []
     client.force_login(clinician)
     assert [v for v, text in asked.items() if text in client.get(page_of(v)).content.decode()] == []
+
+
+def test_each_phase_says_its_rhythm_in_words(at_desk, version):
+    page = at_desk.get(reverse("admin:protocols_protocolversion_change", args=[version.pk]))
+    (track,) = page.context["shape"]["tracks"]
+    assert [phase["rhythm"] for phase in track["phases"]] == ["2 a week for 2 weeks"]
+    assert (track["sessions"], track["is_open"]) == (4, False)
+    assert "2 a week for 2 weeks" in page.content.decode()
