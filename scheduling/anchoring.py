@@ -8,12 +8,11 @@ from datetime import datetime
 
 from protocols.models.visit import Place
 from scheduling import engine
-from scheduling.explaining import explain_plan, say_ways, write_relaxations
+from scheduling.explaining import say_ways, say_why, write_relaxations
 from scheduling.locking import lock_resources
 from scheduling.models import Course, Session, SessionStatus
 from scheduling.planning import alone
 from scheduling.posing import Key, let_go, only_given, unlock, with_course
-from scheduling.refusals import BookingRefused
 from scheduling.replanning import REACH, TIME_LIMIT, move_rows
 from scheduling.seating import refuse_session, set_times
 from scheduling.snapshots import Numbered, number_rows, read_problem
@@ -23,7 +22,7 @@ TAKEN = "Seats were taken while the visits were planned again. Nothing was chang
 
 
 def move_anchor(course: Course, anchor: Session, *, start: datetime, now: datetime) -> list[Session]:
-    """The sessions that moved, the anchor among them; or BookingRefused, and nothing has changed.
+    """The sessions that moved, the anchor among them; or a refusal, and nothing has changed.
 
     The course and its patient are locked. What has begun, and what was recorded, stays where it is.
     """
@@ -71,7 +70,9 @@ def _plan(problem: engine.Problem, course: Course, anchor: Session) -> tuple[eng
         plan = engine.plan(with_course(problem, posed), time_limit=TIME_LIMIT).courses[0]
         if plan.planned:
             return posed, plan
-    raise _refusal(plan, course, anchor)
+    why = say_why(plan, with_course(problem, posed), site=course.site)
+    ways = say_ways(write_relaxations(plan), site=course.site)
+    raise refuse_session(anchor, " ".join(filter(None, [DO_NOT_FIT, why, ways])), rule="plan")
 
 
 def _shifts(posed: engine.Course) -> Iterator[int | None]:
@@ -82,11 +83,6 @@ def _shifts(posed: engine.Course) -> Iterator[int | None]:
     yield posed.shift_days
     if posed.shift_days is None:
         yield 0  # the longest gap is not asked between what has been and what follows the new date
-
-
-def _refusal(plan: engine.CoursePlan, course: Course, anchor: Session) -> BookingRefused:
-    ways = say_ways(write_relaxations(plan), site=course.site)
-    return refuse_session(anchor, f"{DO_NOT_FIT} {explain_plan(plan)} {ways}".strip(), rule="plan")
 
 
 def _write(

@@ -11,6 +11,7 @@ from typing import Any
 
 from clinic.models import ResourceKind, Site
 from scheduling import engine
+from scheduling.causes import find_causes
 from scheduling.words import count_of, name_code, say_day, say_moment, say_time
 
 RAN_OUT = "The time ran out before times for all visits were found. There may be some: plan again."
@@ -25,6 +26,14 @@ def explain_plan(plan: engine.CoursePlan) -> str:
     if plan.status == engine.UNKNOWN:
         return RAN_OUT
     return NOTHING_FITS if plan.relaxations else f"{NOTHING_FITS} {NOTHING_HELPS}"
+
+
+def say_why(plan: engine.CoursePlan, problem: engine.Problem, *, site: Site) -> str:
+    """Why there is no plan: what makes one impossible on any calendar, else in short; empty for a planned course."""
+    if plan.planned:
+        return ""
+    causes = find_causes(problem, problem.course(plan.id), site=str(site), kinds=read_kinds())
+    return " ".join(causes) or explain_plan(plan)
 
 
 def write_relaxations(plan: engine.CoursePlan) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from clinic.models import Site
 from protocols.models import VisitType
 from scheduling import engine
 from scheduling.engine import CoursePlan, PlacedSession, Problem, Result
-from scheduling.explaining import explain_plan, write_relaxations
+from scheduling.explaining import say_why, write_relaxations
 from scheduling.models import Course, Session
 from scheduling.posing import Key, only_given, with_anchor
 from scheduling.shapes import shape_visit
@@ -37,7 +37,7 @@ class Proposal:
     @property
     def message(self) -> str:
         """Why there is no plan, in the words of staff; empty for a planned course."""
-        return explain_plan(self.plan)
+        return say_why(self.plan, self.problem, site=self.course.site)
 
     @property
     def relaxations(self) -> list[dict[str, Any]]:
