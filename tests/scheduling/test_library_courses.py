@@ -21,6 +21,7 @@ from scheduling.booking import book_course, request_course
 from scheduling.demo.site import make_site
 from scheduling.engine import write_problem, write_result
 from scheduling.models import Course, CourseStatus, Hold, Session
+from scheduling.moving import move_session
 from scheduling.planning import Proposal, propose_course
 from tests import factories
 from tests.factories import NOW, a_day
@@ -94,3 +95,17 @@ def test_a_missed_visit_of_any_library_course_is_planned_again(clinic: Site) -> 
         dates = list(live.order_by("track", "number").values_list("track", "local_date"))
         assert sorted(set(dates)) == dates
         assert Hold.objects.filter(session__course=course).count() == sum(len(visit_holds(s.visit_type)) for s in live)
+
+
+def test_the_visits_of_any_library_course_follow_its_operation(clinic: Site) -> None:
+    anchored = ProtocolVersion.objects.published().filter(tracks__position=0, tracks__visit_type__place=Place.EXTERNAL)
+    assert anchored.count() == 4
+    for version in anchored:
+        proposal = propose_course(ask(clinic, version), now=NOW)
+        course = book_course(proposal.course, plan=proposal.plan, now=NOW)
+        anchor, *before = course.sessions.order_by("start")
+        move_session(anchor, start=anchor.start + timedelta(days=17), now=NOW)
+        moved, *after = course.sessions.order_by("start")
+        assert (moved, len(after)) == (anchor, len(before))
+        assert all(session.start > moved.start for session in after)
+        assert {session.uid for session in after} == {session.uid for session in before}
