@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from clinic.models import Closure, ExtraOpening, Outage, ResourceHours, SiteHours
-from scheduling.impact import SessionsStranded, find_stranded, guard_booked_sessions
+from scheduling.impact import SessionsStranded, find_stranded, find_stranded_at, guard_booked_sessions
 from scheduling.models import SessionStatus
 from tests import factories
 
@@ -208,3 +208,18 @@ def test_the_number_of_queries_does_not_grow_with_the_calendar(
         Outage.objects.create(resource=room, start=start, end=start + timedelta(hours=1))
     with django_assert_num_queries(9):
         assert len(find_stranded(site, now=now)) == weeks
+
+
+@pytest.mark.parametrize("sites", [1, 5])
+def test_stranded_sessions_of_several_sites_take_a_fixed_number_of_queries(now, sites, django_assert_num_queries):
+    version = factories.make_protocol()
+    expected, pks = [], []
+    for number in range(sites):
+        site = factories.make_site(code=f"site-{number}")
+        course = factories.make_course(patient=factories.make_patient(site=site), version=version)
+        chair = factories.make_resource(site=site, kind="chair")
+        expected.append(factories.make_session(course=course, start=TUESDAY_10, resources=(chair,)))
+        Closure.objects.create(site=site, first_on=date(2026, 11, 24), last_on=date(2026, 11, 24))
+        pks.append(site.pk)
+    with django_assert_num_queries(9):
+        assert [found.session for found in find_stranded_at(pks, now=now)] == expected
