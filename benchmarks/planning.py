@@ -35,7 +35,7 @@ def measure(document: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "tests" / "engine" / "judge" / "examples"
     best = json.loads((folder / "best_known.json").read_text()) if (folder / "best_known.json").exists() else {}
-    print("| problem | sessions' cost | best known | proven bound | unplanned | rules broken | seconds |")
+    print("| problem | cost | best known | proven bound | unplanned | rules broken | seconds |")
     print("|---|---|---|---|---|---|---|")
     for path in sorted(folder.glob("*.json")):
         if path.name == "best_known.json":
