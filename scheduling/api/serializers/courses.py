@@ -10,7 +10,7 @@ from rest_framework import serializers
 from clinic.models import ApiKey, Patient
 from protocols.models import Protocol, ProtocolVersion
 from scheduling.api.serializers.records import KeySiteField
-from scheduling.api.serializers.sessions import SessionSerializer
+from scheduling.api.serializers.sessions import PlacedHoldSerializer, SessionSerializer
 from scheduling.api.strict import StrictSerializer, WeeklyTableField
 from scheduling.models import Course, CourseStatus
 
@@ -122,17 +122,11 @@ class StopInput(StrictSerializer):
     reason = serializers.CharField(max_length=200)
 
 
-class ProposedHoldSerializer(serializers.Serializer[object]):
-    kind = serializers.CharField()
-    resource = serializers.UUIDField()
-    seat = serializers.IntegerField()
-
-
 class ProposedSessionSerializer(serializers.Serializer[object]):
     track = serializers.CharField()
     number = serializers.IntegerField()
     start = serializers.CharField(help_text="The instant, with the site's offset.")
-    holds = ProposedHoldSerializer(many=True)
+    holds = PlacedHoldSerializer(many=True)
 
 
 class ProposalSerializer(serializers.Serializer[object]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from scheduling.api.strict import StrictSerializer
@@ -85,7 +86,7 @@ class OpeningQuery(StrictSerializer):
         return span
 
 
-class OpeningHoldSerializer(serializers.Serializer[object]):
+class PlacedHoldSerializer(serializers.Serializer[object]):
     kind = serializers.CharField()
     resource = serializers.UUIDField()
     seat = serializers.IntegerField()
@@ -95,4 +96,9 @@ class OpeningSerializer(serializers.Serializer[object]):
     """A legal start of the visit, and seats that could serve it. Nothing is held."""
 
     start = serializers.CharField(help_text="The instant, with the site's offset.")
-    holds = OpeningHoldSerializer(many=True)
+    holds = PlacedHoldSerializer(many=True)
+
+
+@extend_schema_serializer(many=False)
+class OpeningsSerializer(serializers.Serializer[object]):
+    results = OpeningSerializer(many=True)

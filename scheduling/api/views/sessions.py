@@ -21,6 +21,7 @@ from scheduling.api.serializers.sessions import (
     MoveInput,
     OpeningQuery,
     OpeningSerializer,
+    OpeningsSerializer,
     SessionQuery,
     SessionSerializer,
 )
@@ -90,7 +91,7 @@ class OpeningViewSet(KeyViewSet):
             version__protocol__in=Protocol.objects.usable_at(self.sites),
         )
 
-    @extend_schema(parameters=[OpeningQuery], responses=OpeningSerializer(many=True))
+    @extend_schema(parameters=[OpeningQuery], responses=OpeningsSerializer)
     def list(self, request: Request) -> Response:
         """Starts that the site's hours and free seats allow, for any patient. At most 31 days are asked for at once."""
         query, now = read_query(OpeningQuery, request), timezone.now()
@@ -107,4 +108,4 @@ class OpeningViewSet(KeyViewSet):
             last_on=query["last_on"],
             now=now,
         )
-        return Response({"results": describe_placed(placed, site=site)})
+        return Response(OpeningsSerializer({"results": describe_placed(placed, site=site)}).data)

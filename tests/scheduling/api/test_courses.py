@@ -223,6 +223,7 @@ def test_openings_are_the_free_starts_of_a_visit(api: APIClient, course: Course,
     assert (starts[0], starts[-1]) == ("2026-11-24T08:00:00-05:00", "2026-11-24T17:30:00-05:00")
     assert "2026-11-24T09:00:00-05:00" not in starts  # taken by the course
     assert len(starts) == 39 - 3
+    assert {tuple(opening) for opening in answer.json()["results"]} == {("start", "holds")}
 
 
 def test_openings_of_more_than_a_month_are_refused(api: APIClient, site: Site, version: ProtocolVersion) -> None:

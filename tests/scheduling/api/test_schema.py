@@ -42,6 +42,12 @@ def test_the_schema_lists_every_operation(schema: dict) -> None:
     }
 
 
+def test_openings_are_described_as_they_come(schema: dict) -> None:
+    answer = schema["paths"]["/api/v1/openings/"]["get"]["responses"]["200"]["content"]["application/json"]
+    assert answer == {"schema": {"$ref": "#/components/schemas/Openings"}}
+    assert list(schema["components"]["schemas"]["Opening"]["properties"]) == ["start", "holds"]
+
+
 def test_every_operation_says_how_it_refuses(schema: dict) -> None:
     for item in schema["paths"].values():
         for operation in item.values():
