@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .cost import UNPLANNED
 from .hours import Hours
@@ -71,14 +72,8 @@ class Intake:
         first, last, tail = reach_of(self.problem)
         self.line = Timeline(self.problem, first, last, tail)
         one = len(self.problem.courses) == 1
-        self.desk, self.bare = (
-            Desk(self.problem, Board(self.problem, self.line), Hours(self.problem), self.out_of_time, *care)
-            for care in ((1.0, True), (0.25, False))
-        )
+        self.desk = self._bare_desk()
         self.board = self.desk.board
-        for course in self.problem.courses:
-            self.board.take(self._seat_time(course, course.locked))
-            self.bare.board.take(self._seat_time(course, course.locked))
         if not one:
             self.desk.effort, self.desk.patient = 0.25, False
         self.drafts: dict[str, Draft] = {}
@@ -86,7 +81,19 @@ class Intake:
         self.changes = 0
         self.proven_at: dict[str, int] = {}
 
-    def _seat_time(self, course: Course, sessions: Iterable[PlacedSession]) -> list[tuple[Seat, Span]]:
+    def _bare_desk(self) -> Desk:
+        """A desk whose board has the bookings and the locked sessions, and nothing else."""
+        desk = Desk(self.problem, Board(self.problem, self.line), Hours(self.problem), self.out_of_time)
+        for course in self.problem.courses:
+            desk.board.take(self._seat_time(desk.board, course, course.locked))
+        return desk
+
+    @cached_property
+    def bare(self) -> Desk:
+        """Where a course is drafted as if it were alone."""
+        return replace(self._bare_desk(), effort=0.25, patient=False)
+
+    def _seat_time(self, board: Board, course: Course, sessions: Iterable[PlacedSession]) -> list[tuple[Seat, Span]]:
         """What given sessions take of the seats that there are."""
         protocol, out = self.problem.protocol_of(course), []
         for session in sessions:
@@ -96,7 +103,7 @@ class Intake:
             begin = self.line.floor(session.start)
             late = self.line.ceil(session.start) - begin
             for seat, (low, high) in spans_of(visit, begin, session.holds):
-                if seat in self.board.busy and high + late > 0:
+                if seat in board.busy and high + late > 0:
                     out.append((seat, (low, high + late)))
         return out
 
@@ -189,7 +196,7 @@ class Intake:
         held: dict[str, list[tuple[Seat, Span]]] = {}
         for course in courses:
             held[course.id] = []
-            for entry in self._seat_time(course, course.current):
+            for entry in self._seat_time(self.board, course, course.current):
                 if self.board.is_free(entry[0], *entry[1]):
                     held[course.id].append(entry)
                     self.board.take([entry])
