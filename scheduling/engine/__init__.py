@@ -1,6 +1,6 @@
 """The planning engine: a Problem in, a Result out; no clock but the time limit's.
 
-    plan(problem, *, time_limit, seed=0) -> Result
+    plan(problem, *, time_limit, seed=0, alternatives=0) -> Result
     check(problem, result) -> list[Violation]
     cost(problem, result) -> CostParts
     legal_starts(problem, course_id, track, number, *, fixed=None, from_date=None, to_date=None) -> list[Offer]
@@ -11,6 +11,7 @@
 The format, its rules and its cost: docs/planning-format.md. The method: docs/engine.md.
 """
 
+from .alternatives import Outline, outline
 from .cost import cost
 from .document import read_problem, read_result, write_problem, write_result
 from .faults import FormatError
@@ -30,7 +31,7 @@ from .problem import (
 )
 from .protocol import HoldNeed, Link, Phase, Protocol, Slot, Track, Visit
 from .relax import relaxed
-from .result import INFEASIBLE, PLANNED, UNKNOWN, CostParts, CoursePlan, Relaxation, Result, Violation
+from .result import INFEASIBLE, PLANNED, UNKNOWN, Alternative, CostParts, CoursePlan, Relaxation, Result, Violation
 from .rules import check
 from .search import plan
 
@@ -38,6 +39,7 @@ __all__ = [
     "INFEASIBLE",
     "PLANNED",
     "UNKNOWN",
+    "Alternative",
     "Booking",
     "CostParts",
     "Course",
@@ -48,6 +50,7 @@ __all__ = [
     "Link",
     "Offer",
     "Opening",
+    "Outline",
     "Phase",
     "PlacedHold",
     "PlacedSession",
@@ -67,6 +70,7 @@ __all__ = [
     "legal_starts",
     "minutes_of",
     "openings",
+    "outline",
     "plan",
     "read_problem",
     "read_result",

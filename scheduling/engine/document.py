@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from .faults import FormatError, shown
+from .faults import FormatError, need_int, shown
 from .intervals import Interval
 from .problem import (
     WEEKDAYS,
@@ -24,7 +25,7 @@ from .problem import (
     minutes_of,
 )
 from .protocol import HoldNeed, Link, Phase, Protocol, Track, Visit
-from .result import CoursePlan, Relaxation, Result
+from .result import Alternative, CostParts, CoursePlan, Relaxation, Result
 
 PROBLEM_FORMAT = "course-planning/1"
 RESULT_FORMAT = "course-planning-result/1"
@@ -360,7 +361,9 @@ def _hold(value: Any) -> PlacedHold:
 
 
 def _course_plan(value: Any) -> CoursePlan:
-    record = _record(value, "", {"id", "status"}, {"cost", "optimal", "sessions", "message", "relaxations"})
+    record = _record(
+        value, "", {"id", "status"}, {"cost", "optimal", "sessions", "message", "relaxations", "alternatives"}
+    )
     return CoursePlan(
         id=record["id"],
         status=record["status"],
@@ -369,7 +372,32 @@ def _course_plan(value: Any) -> CoursePlan:
         optimal=record.get("optimal", False),
         message=record.get("message", ""),
         relaxations=_items(record, "relaxations", _relaxation),
+        alternatives=_items(record, "alternatives", _alternative) if "alternatives" in record else None,
     )
+
+
+def _alternative(value: Any) -> Alternative:
+    needed = {"cost", "parts", "differs", "start_on", "time", "weekdays", "sessions"}
+    record = _record(value, "", needed, set())
+    parts = _read(record, "parts", _parts)
+    if record["cost"] != parts.total:
+        raise FormatError("cost", f"must be the sum of its parts ({parts.total}), not {shown(record['cost'])}")
+    return Alternative(
+        sessions=_items(record, "sessions", _session),
+        cost=parts,
+        differs=_items(record, "differs", str),
+        start_on=_read(record, "start_on", _date),
+        time=_read(record, "time", minutes_of),
+        weekdays=_items(record, "weekdays", str),
+    )
+
+
+def _parts(value: Any) -> CostParts:
+    names = {field.name for field in fields(CostParts)} - {"unplanned"}
+    record = _record(value, "", names, set())
+    for name in sorted(names):
+        need_int(name, record[name], 0)
+    return CostParts(**record)
 
 
 def _relaxation(value: Any) -> Relaxation:
@@ -479,10 +507,26 @@ def _course_plan_out(course: CoursePlan) -> dict[str, Any]:
     if course.planned:
         out |= {"cost": course.cost, "optimal": course.optimal}
         out["sessions"] = [_session_out(session) for session in course.sessions]
+        if course.alternatives is not None:
+            out["alternatives"] = [_alternative_out(alternative) for alternative in course.alternatives]
         return out
     out["message"] = course.message
     out["relaxations"] = [_relaxation_out(relaxation) for relaxation in course.relaxations]
     return out
+
+
+def _alternative_out(alternative: Alternative) -> dict[str, Any]:
+    parts = asdict(alternative.cost)
+    del parts["unplanned"]
+    return {
+        "cost": alternative.cost.total,
+        "parts": parts,
+        "differs": list(alternative.differs),
+        "start_on": alternative.start_on.isoformat(),
+        "time": _clock(alternative.time),
+        "weekdays": list(alternative.weekdays),
+        "sessions": [_session_out(session) for session in alternative.sessions],
+    }
 
 
 def _relaxation_out(relaxation: Relaxation) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 
 from .faults import FormatError, need_date, need_instant, need_int, need_text, need_tuple, shown
-from .problem import PlacedSession
+from .problem import WEEKDAYS, PlacedSession
 
 PLANNED, INFEASIBLE, UNKNOWN = "planned", "infeasible", "unknown"
 STATUSES = (PLANNED, INFEASIBLE, UNKNOWN)
@@ -66,10 +66,64 @@ class Relaxation:
 
 
 @dataclass(frozen=True, slots=True)
+class CostParts:
+    """The cost by part, in points (see the cost table of the format)."""
+
+    start: int = 0
+    length: int = 0
+    time: int = 0
+    spread: int = 0
+    continuity: int = 0
+    moved: int = 0
+    unplanned: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(getattr(self, field.name) for field in fields(self))
+
+    def plus(self, other: CostParts) -> CostParts:
+        return CostParts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+DIFFERENCES = ("start", "time", "weekdays")
+"""In what an alternative can differ from the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A further plan of a planned course, legal in its place.
+
+    `differs` names in what it differs from the plan (of DIFFERENCES, in that order). `start_on` is its start day,
+    `time` the median time of day of its sessions and `weekdays` the usual ones (mon ... sun); locked sessions apart.
+    """
+
+    sessions: tuple[PlacedSession, ...]
+    cost: CostParts
+    differs: tuple[str, ...]
+    start_on: date
+    time: int
+    weekdays: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        need_tuple("sessions", self.sessions, PlacedSession)
+        need_tuple("differs", self.differs)
+        for index, name in enumerate(self.differs):
+            if name not in DIFFERENCES:
+                raise FormatError(f"differs[{index}]", f"must be one of {', '.join(DIFFERENCES)}, not {shown(name)}")
+        need_date("start_on", self.start_on)
+        need_int("time", self.time, 0, 1439)
+        need_tuple("weekdays", self.weekdays)
+        for index, name in enumerate(self.weekdays):
+            if name not in WEEKDAYS:
+                raise FormatError(f"weekdays[{index}]", f"must be one of {', '.join(WEEKDAYS)}, not {shown(name)}")
+
+
+@dataclass(frozen=True, slots=True)
 class CoursePlan:
     """The answer for one course: its sessions by track and number, or why there are none.
 
-    `optimal` says that no cheaper plan exists for this course given the seats that the others hold.
+    `optimal` says that no cheaper plan exists for this course given the seats that the others hold. `alternatives` are
+    further plans, cheapest first; None where they were not asked for.
     """
 
     id: str
@@ -79,6 +133,7 @@ class CoursePlan:
     optimal: bool = False
     message: str = ""
     relaxations: tuple[Relaxation, ...] = ()
+    alternatives: tuple[Alternative, ...] | None = None
 
     def __post_init__(self) -> None:
         need_text("id", self.id)
@@ -86,6 +141,8 @@ class CoursePlan:
             raise FormatError("status", f"must be one of {', '.join(STATUSES)}, not {shown(self.status)}")
         need_tuple("sessions", self.sessions, PlacedSession)
         need_tuple("relaxations", self.relaxations, Relaxation)
+        if self.alternatives is not None:
+            need_tuple("alternatives", self.alternatives, Alternative)
         if self.cost is not None:
             need_int("cost", self.cost, 0)
 
@@ -127,23 +184,3 @@ class Violation:
     number: int | None = None
     resource: str | None = None
     time: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CostParts:
-    """The cost by part, in points (see the cost table of the format)."""
-
-    start: int = 0
-    length: int = 0
-    time: int = 0
-    spread: int = 0
-    continuity: int = 0
-    moved: int = 0
-    unplanned: int = 0
-
-    @property
-    def total(self) -> int:
-        return sum(getattr(self, field.name) for field in fields(self))
-
-    def plus(self, other: CostParts) -> CostParts:
-        return CostParts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from .alternatives import with_alternatives
 from .cost import UNPLANNED
 from .hours import Hours
 from .options import INF
@@ -25,21 +26,25 @@ DRAFTS_PER_SECOND = 6
 NOTHING = Draft((), None, 0)
 
 
-def plan(problem: Problem, *, time_limit: float, seed: int = 0) -> Result:
+def plan(problem: Problem, *, time_limit: float, seed: int = 0, alternatives: int = 0) -> Result:
     """Place every course of a problem, or say why one cannot be placed.
 
     `time_limit` is in seconds; it only cuts short what would take longer. The same problem, limit and seed give the
     same answer unless it did. A course without a plan is `infeasible` when that is proven, else `unknown`.
+    With `alternatives`, up to so many further plans of each planned course; they have the second half of the time.
     """
     began = time.monotonic()
     deadline = began + time_limit
-    intake = Intake(problem, lambda: time.monotonic() > deadline, seed)
+    middle = began + time_limit / 2 if alternatives else deadline
+    intake = Intake(problem, lambda: time.monotonic() > middle, seed)
     intake.place_all()
     intake.improve(int(time_limit * DRAFTS_PER_SECOND))
     intake.finish()
     answers = tuple(intake.answer(course) for course in problem.courses)
-    result = Result(answers, total_of(answers), intake.bound())
-    return replace(kept(problem, result), seconds=round(time.monotonic() - began, 4))
+    result = kept(problem, Result(answers, total_of(answers), intake.bound()))
+    if alternatives:
+        result = with_alternatives(problem, result, alternatives, lambda: time.monotonic() > deadline)
+    return replace(result, seconds=round(time.monotonic() - began, 4))
 
 
 def total_of(answers: tuple[CoursePlan, ...]) -> int:
