@@ -7,7 +7,7 @@ Instants are aware datetimes; times of day are minutes past midnight by the site
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
@@ -25,6 +25,7 @@ from .faults import (
     shown,
 )
 from .intervals import Interval
+from .occupancy import Occupancy, whole_seconds
 from .protocol import Protocol
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -152,6 +153,8 @@ class Booking:
     seat: int
     start: datetime
     end: datetime
+    span: tuple[int, int] = field(init=False, repr=False, compare=False)
+    """The same time in whole seconds from the epoch."""
 
     def __post_init__(self) -> None:
         need_text("resource", self.resource)
@@ -162,6 +165,7 @@ class Booking:
         object.__setattr__(self, "end", fixed_offset(self.end))
         if self.start >= self.end:
             raise FormatError("end", f"must lie after start ({self.start.isoformat()}): {self.end.isoformat()}")
+        object.__setattr__(self, "span", whole_seconds(self.start, self.end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +222,8 @@ class Course:
     def __post_init__(self) -> None:
         need_text("id", self.id)
         need_text("protocol", self.protocol)
-        for field in ("earliest_start", "latest_start"):
-            need_date(field, getattr(self, field))
+        for name in ("earliest_start", "latest_start"):
+            need_date(name, getattr(self, name))
         need_int("preferred_time", self.preferred_time, 0, 1439)
         if self.availability is not None and not isinstance(self.availability, Week):
             raise FormatError("availability", f"must be a Week, not {shown(self.availability)}")
@@ -237,6 +241,9 @@ class Course:
                 raise FormatError(f"current[{index}]", f"is locked too: {session.track} {session.number}")
 
 
+NOTHING_TAKEN = Occupancy()
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What `plan` answers. `horizon_end` is the last local date on which a session may lie."""
@@ -248,12 +255,16 @@ class Problem:
     horizon_end: date
     bookings: tuple[Booking, ...] = ()
     now: datetime | None = None
+    taken: Occupancy = field(default=NOTHING_TAKEN, repr=False, compare=False)
+    """What `bookings` take: made from them, and kept by `replace` for as long as they are the same."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.site, Site):
             raise FormatError("site", f"must be a Site, not {shown(self.site)}")
         need_tuple("resources", self.resources, Resource)
-        need_tuple("bookings", self.bookings, Booking)
+        if self.taken.source is not self.bookings:
+            need_tuple("bookings", self.bookings, Booking)
+            object.__setattr__(self, "taken", Occupancy(self.bookings))
         need_tuple("courses", self.courses, Course)
         need_date("horizon_end", self.horizon_end)
         if self.now is not None:
@@ -279,6 +290,8 @@ class Problem:
 
     def _check_bookings(self) -> None:
         seats = {resource.id: resource.seats for resource in self.resources}
+        if all(seat < seats.get(resource, 0) for resource, seat in self.taken.seats()):
+            return
         for index, booking in enumerate(self.bookings):
             if booking.resource not in seats:
                 raise FormatError(f"bookings[{index}].resource", f"names no resource: {shown(booking.resource)}")
@@ -290,14 +303,14 @@ class Problem:
         if course.protocol not in self.protocols:
             raise FormatError("protocol", f"names no protocol: {shown(course.protocol)}")
         protocol = self.protocols[course.protocol]
-        for field, sessions in (("locked", course.locked), ("current", course.current)):
+        for name, sessions in (("locked", course.locked), ("current", course.current)):
             for index, session in enumerate(sessions):
                 if session.track not in protocol.by_name:
                     fault = f"names no track of {shown(course.protocol)}: {shown(session.track)}"
-                    raise FormatError(f"{field}[{index}].track", fault)
+                    raise FormatError(f"{name}[{index}].track", fault)
                 count = len(protocol.by_name[session.track].slots)
                 if session.number > count:
-                    raise FormatError(f"{field}[{index}].number", f"must be at most {count}, not {session.number}")
+                    raise FormatError(f"{name}[{index}].number", f"must be at most {count}, not {session.number}")
         first = (protocol.tracks[0].name, 1)
         if course.latest_start < course.earliest_start and first not in {s.key for s in course.locked}:
             raise FormatError("latest_start", f"lies before earliest_start ({course.earliest_start.isoformat()})")

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from .hours import Hours, is_within
 from .intervals import Interval
+from .occupancy import whole_seconds
 from .problem import PlacedSession, Problem
 from .protocol import Link
 from .result import CoursePlan, Result, Violation
@@ -278,10 +279,8 @@ def seats_shared(problem: Problem, views: list[tuple[View, bool]]) -> Iterator[V
                     name = f"{view.course.id} {key[0]} {key[1]}"
                     entry = (span, given, name, view.course.id, key)
                     taken.setdefault((hold.resource, hold.seat), []).append(entry)
-    for booking in problem.bookings:
-        seat = (booking.resource, booking.seat)
-        if seat in taken:
-            taken[seat].append((Interval(booking.start, booking.end), True, "a booking", "", None))
+    for seat, spans in taken.items():
+        spans += [(booked, True, "a booking", "", None) for booked in _booked(problem, seat, spans)]
     by_course = {view.course.id: view for view, _ in views}
     for seat, spans in taken.items():
         for one, other in clashing(spans):
@@ -289,6 +288,14 @@ def seats_shared(problem: Problem, views: list[tuple[View, bool]]) -> Iterator[V
             against = one[2] if late is other else other[2]
             text = f"has {seat[0]} seat {seat[1]} together with {against}"
             yield broken(by_course[late[3]], 7, late[4], text, seat[0])
+
+
+def _booked(problem: Problem, seat: tuple[str, int], spans: list[Span]) -> list[Interval]:
+    """The bookings of a seat that some of the spans meet; no other can break a rule."""
+    met: set[tuple[int, int]] = set()
+    for span, *_ in spans:
+        met.update(problem.taken.between(seat, *whole_seconds(span.start, span.end)))
+    return [Interval(datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(end, UTC)) for begin, end in met]
 
 
 def clashing(spans: Iterable[Span]) -> Iterator[tuple[Span, Span]]:

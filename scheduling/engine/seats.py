@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from .occupancy import Seat
 from .problem import PlacedHold, Problem, Resource, Week
 from .protocol import Visit
 from .timeline import Span, Timeline, eroded, filled, ones
-
-Seat = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -64,20 +63,20 @@ class Board:
     def __post_init__(self) -> None:
         self.resources: dict[str, Resource] = {resource.id: resource for resource in self.problem.resources}
         self.by_kind: dict[str, list[Resource]] = {}
-        spans: dict[Seat, list[Span]] = {}
         for resource in self.problem.resources:
             self.by_kind.setdefault(resource.kind, []).append(resource)
             away = [(self.line.floor(gap.start), self.line.ceil(gap.end)) for gap in resource.unavailable]
             for seat in range(resource.seats):
-                spans[resource.id, seat] = list(away)
+                taken = self._booked((resource.id, seat))
+                self.busy[resource.id, seat] = filled(taken + away, self.line.size) if taken or away else 0
                 self._version[resource.id, seat] = 0
-        for booking in self.problem.bookings:
-            span = (self.line.floor(booking.start), self.line.ceil(booking.end))
-            if span[1] > 0 and span[0] < self.line.size:
-                spans[booking.resource, booking.seat].append(span)
-        for seat_of, taken in spans.items():
-            self.busy[seat_of] = filled(taken, self.line.size) if taken else 0
         self.everything = ones(0, self.line.size)
+
+    def _booked(self, seat: Seat) -> list[Span]:
+        """The minutes of a seat that bookings touch."""
+        base, size = self.line.base, self.line.size
+        found = self.problem.taken.between(seat, base, base + size * 60)
+        return [((begin - base) // 60, (end - base + 59) // 60) for begin, end in found]
 
     def take(self, spans: Iterable[tuple[Seat, Span]]) -> None:
         for seat, (begin, end) in spans:

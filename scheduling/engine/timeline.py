@@ -27,14 +27,25 @@ def ones(begin: int, end: int) -> int:
 
 
 def filled(spans: Iterable[Span], size: int) -> int:
-    """The union of many spans, clipped to 0..size; built as text, which is quicker than one `|` per span."""
-    line = bytearray(b"0") * size
-    for begin, end in spans:
-        begin, end = max(begin, 0), min(end, size)
+    """The union of many spans, clipped to 0..size.
+
+    The minutes from a to b are 2**b - 2**a, so that all spans together are one number minus another, whose bits are
+    the ends and the beginnings; this is quicker than one `|` per span.
+    """
+    begins, ends = bytearray(size // 8 + 1), bytearray(size // 8 + 1)
+    until = 0
+    for begin, end in sorted(spans):
+        if end > size:
+            end = size
+        if end <= until:
+            continue
+        if begin < until:
+            begin = until
+        until = end
         if begin < end:
-            # The leftmost digit is the highest bit.
-            line[size - end : size - begin] = b"1" * (end - begin)
-    return int(line, 2) if size else 0
+            begins[begin >> 3] |= 1 << (begin & 7)
+            ends[end >> 3] |= 1 << (end & 7)
+    return int.from_bytes(ends, "little") - int.from_bytes(begins, "little")
 
 
 def eroded(free: int, length: int) -> int:
