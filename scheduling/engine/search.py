@@ -31,14 +31,16 @@ def plan(problem: Problem, *, time_limit: float, seed: int = 0, alternatives: in
 
     `time_limit` is in seconds; it only cuts short what would take longer. The same problem, limit and seed give the
     same answer unless it did. A course without a plan is `infeasible` when that is proven, else `unknown`.
-    With `alternatives`, up to so many further plans of each planned course; they have the second half of the time.
+    With `alternatives`, up to so many further plans of each planned course; an intake leaves them half of the time.
     """
     began = time.monotonic()
     deadline = began + time_limit
-    middle = began + time_limit / 2 if alternatives else deadline
-    intake = Intake(problem, lambda: time.monotonic() > middle, seed)
+    until = deadline
+    intake = Intake(problem, lambda: time.monotonic() > until, seed)
     intake.place_all()
+    until = began + time_limit / 2 if alternatives else deadline
     intake.improve(int(time_limit * DRAFTS_PER_SECOND))
+    until = deadline
     intake.finish()
     answers = tuple(intake.answer(course) for course in problem.courses)
     result = kept(problem, Result(answers, total_of(answers), intake.bound()))
