@@ -29,6 +29,8 @@ class Proposal:
     problem: Problem
     result: Result
     plan: CoursePlan
+    alternatives: tuple[Proposal, ...] = ()
+    """Further plans that differ in start day, time of day or weekdays, cheapest first; each can be booked instead."""
 
     @property
     def is_planned(self) -> bool:
@@ -50,13 +52,21 @@ class Proposal:
 
 
 def propose_course(
-    course: Course, *, now: datetime, time_limit: float = 5.0, anchor_at: datetime | None = None
+    course: Course,
+    *,
+    now: datetime,
+    time_limit: float = 5.0,
+    anchor_at: datetime | None = None,
+    alternatives: int = 0,
 ) -> Proposal:
-    """Plan one course, saved or not. `anchor_at` is the operation that an unsaved one is counted from."""
+    """Plan one course, saved or not. `anchor_at` is the operation that an unsaved one is counted from.
+
+    With `alternatives`, up to so many further plans to choose from.
+    """
     problem = read_problem(site=course.site, courses=[course], now=now)
     if anchor_at is not None:
         problem = with_anchor(problem, str(course.uuid), anchor_at)
-    return _propose(problem, [course], time_limit)[0]
+    return _propose(problem, [course], time_limit, alternatives)[0]
 
 
 def propose_courses(courses: Sequence[Course], *, now: datetime, time_limit: float = 5.0) -> list[Proposal]:
@@ -64,10 +74,19 @@ def propose_courses(courses: Sequence[Course], *, now: datetime, time_limit: flo
     return _propose(read_problem(site=courses[0].site, courses=courses, now=now), courses, time_limit)
 
 
-def _propose(problem: Problem, courses: Sequence[Course], time_limit: float) -> list[Proposal]:
-    result = engine.plan(problem, time_limit=time_limit)
+def _propose(problem: Problem, courses: Sequence[Course], time_limit: float, alternatives: int = 0) -> list[Proposal]:
+    result = engine.plan(problem, time_limit=time_limit, alternatives=alternatives)
     plans = {plan.id: plan for plan in result.courses}
-    return [Proposal(course, problem, alone(plans[str(course.uuid)]), plans[str(course.uuid)]) for course in courses]
+    return [_offer(course, problem, plans[str(course.uuid)]) for course in courses]
+
+
+def _offer(course: Course, problem: Problem, plan: CoursePlan) -> Proposal:
+    one = replace(plan, alternatives=None)
+    others = tuple(
+        CoursePlan(plan.id, engine.PLANNED, other.sessions, other.cost.total) for other in plan.alternatives or ()
+    )
+    further = tuple(Proposal(course, problem, alone(other), other) for other in others)
+    return Proposal(course, problem, alone(one), one, further)
 
 
 def alone(plan: CoursePlan) -> Result:

@@ -219,7 +219,8 @@ class Choices:
         singles = [frozenset({day}) for day in sorted(usual[0], key=lambda day: (-counts[day], day))]
         possible = {day for day, spans in enumerate(self._week().days) if spans}
         for avoided in dict.fromkeys([usual[0].union(*usual), *usual, *singles]):
-            if self._leaves_enough(possible - avoided):
+            moved = sum(counts[day] for day in avoided)
+            if moved * MANY >= sum(counts) and self._leaves_enough(possible - avoided):
                 yield avoided
 
     def _leaves_enough(self, weekdays: set[int]) -> bool:

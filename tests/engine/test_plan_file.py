@@ -85,3 +85,16 @@ def test_a_time_limit_that_is_none_is_refused():
     done = run(TINY, "--time-limit", "-1")
     assert done.returncode == 2
     assert done.stderr.endswith("argument --time-limit: must be a number of seconds above 0, not '-1'\n")
+
+
+def test_further_plans_are_written_where_they_are_asked_for():
+    done = run(TINY, "--alternatives", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    (course,) = json.loads(done.stdout)["courses"]
+    assert [one["differs"] for one in course["alternatives"]] == [["start"], ["start", "weekdays"]]
+
+
+def test_a_number_of_alternatives_that_is_none_is_refused():
+    done = run(TINY, "--alternatives", "many")
+    assert done.returncode == 2
+    assert done.stderr.endswith("argument --alternatives: must be a whole number from 0 to 20, not 'many'\n")

@@ -11,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from scheduling.engine import FormatError, plan, read_problem, write_result
 
+MOST_ALTERNATIVES = 20
+
 
 class Command(BaseCommand):
     help = "Read a planning problem (docs/planning-format.md) and write its result. Needs no database and no server."
@@ -21,13 +23,21 @@ class Command(BaseCommand):
         parser.add_argument("--output", default="-", help="the result's file, '-' for standard output (the default)")
         parser.add_argument("--time-limit", type=_seconds, default=5.0, help="seconds to plan for at most (5)")
         parser.add_argument("--seed", type=int, default=0, help="another seed tries other orders of many courses (0)")
+        parser.add_argument(
+            "--alternatives",
+            type=_count,
+            default=0,
+            metavar="N",
+            help="further plans of each course, up to so many (0)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             problem = read_problem(_read(options["problem"]))
         except FormatError as error:
             raise CommandError(str(error), returncode=2) from None
-        result = plan(problem, time_limit=options["time_limit"], seed=options["seed"])
+        wishes = {name: options[name] for name in ("time_limit", "seed", "alternatives")}
+        result = plan(problem, **wishes)
         _write(options["output"], json.dumps(write_result(result)) + "\n")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -47,6 +57,12 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= 86_400:
         raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
     return seconds
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= MOST_ALTERNATIVES):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {MOST_ALTERNATIVES}, not {text!r}")
+    return int(text)
 
 
 def _read(name: str) -> bytes:
