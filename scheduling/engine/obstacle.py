@@ -3,82 +3,120 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
-from .chain import start_days
-from .options import Chain, Step, body_set, chains_of
+from .options import Chain, Step, body_set
 from .problem import Course, Problem
+from .protocol import HoldNeed, Visit
+from .reach import Reach, dates_in
+from .reason import (
+    GAP,
+    HORIZON,
+    LINKS,
+    LONGER,
+    NO_RESOURCE,
+    NO_SKILL,
+    PAST,
+    PATIENT,
+    RESOURCE,
+    SEATS,
+    SITE,
+    SPACING,
+    TOGETHER,
+    WINDOW,
+    Obstacle,
+)
 from .seats import Board, groups_of
 from .timeline import ones
 
-
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """Session `number` of `track` finds no start on any of `dates`, for want of `lack` (a kind, or who cannot come)."""
-
-    track: str
-    number: int
-    dates: tuple[date, ...]
-    lack: str
-
-    def sentence(self) -> str:
-        if not self.dates:
-            return f"Session {self.number} of {self.track} has no date left inside its window and the planning horizon"
-        first, last = self.dates[0], self.dates[-1]
-        span = f"on {_words(first)}" if first == last else f"between {_words(first)} and {_words(last)}"
-        return f"{self.lack} for session {self.number} of {self.track} {span}"
+def find_obstacle(problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]) -> Obstacle:
+    """What rules the course out on any calendar, else the session that stops the start day which gets furthest."""
+    first = next(_never(problem, board, chains, starts), None)
+    return first or _stuck(problem, course, board, chains, starts) or _between(chains, starts)
 
 
-def _words(day: date) -> str:
-    return f"{day:%A} {day.day} {day:%B}"
-
-
-def find_obstacle(problem: Problem, course: Course, board: Board) -> Obstacle | None:
-    """The session that stops the start day which gets furthest; None where the tracks only fail together."""
-    chains = chains_of(problem, course, board)
-    horizon = problem.horizon_end.toordinal()
-    best: tuple[int, int, Chain, int, int] | None = None
-    starts = start_days(chains[0], course.earliest_start.toordinal(), course.latest_start.toordinal())
-    for start in starts:
-        for chain in chains:
-            stuck = _first_stuck(chain, start, horizon)
-            if stuck is None:
+def _never(problem: Problem, board: Board, chains: list[Chain], starts: list[int]) -> Iterator[Obstacle]:
+    """Visits that no calendar of this site could hold."""
+    span = date.fromordinal(starts[0]), date.fromordinal(starts[-1])
+    for chain in chains:
+        for step in chain.steps:
+            if step.given is not None:
                 continue
-            if best is None or stuck[0] > best[0]:
-                best = (stuck[0], -start, chain, *stuck[1])
-            break
+            who = Obstacle(LONGER, *span, chain.track.name, step.number, step.visit.minutes)
+            if step.visit.minutes > 1440:
+                yield who
+            for group in groups_of(step.visit).values():
+                skills = tuple(sorted(group.skills))
+                if group.kind not in board.by_kind:
+                    yield replace(who, lack=NO_RESOURCE, kind=group.kind, skills=skills)
+                elif not board.seats_for(group):
+                    yield replace(who, lack=NO_SKILL, kind=group.kind, skills=skills)
+
+
+def _stuck(
+    problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]
+) -> Obstacle | None:
+    """The session that stops the start day which gets furthest; None where no start day is stopped by dates alone."""
+    horizon = problem.horizon_end.toordinal()
+    reaches = [Reach(chain, horizon) for chain in chains]
+    best: tuple[int, int, Reach, list[int]] | None = None
+    for start in starts:
+        for reach in reaches:
+            found = reach.forwards(start)
+            if not found[-1]:
+                if best is None or len(found) > best[0]:
+                    best = (len(found), start, reach, found)
+                break
         else:
             return None
     if best is None:
         return None
-    k, _, chain, low, high = best
+    count, start, reach, found = best
+    return _describe(problem, course, board, reach, count - 1, start, starts, found)
+
+
+def _describe(
+    problem: Problem,
+    course: Course,
+    board: Board,
+    reach: Reach,
+    k: int,
+    start: int,
+    starts: list[int],
+    found: list[int],
+) -> Obstacle:
+    chain, step = reach.chain, reach.chain.steps[k]
+    opens, closes = max(start + step.opens, start), start + step.closes
     if k == 0 and chain.is_first:
         # The first session may lie on any start day: the window of one of them would hide the others.
-        low, high = starts[0], min(starts[-1], horizon)
-    days = tuple(date.fromordinal(day) for day in range(low, high + 1))
-    return Obstacle(chain.track.name, k + 1, days, _lack(problem, course, board, chain.steps[k], low, high))
-
-
-def _first_stuck(chain: Chain, start: int, horizon: int) -> tuple[int, tuple[int, int]] | None:
-    """The first session that cannot lie on any date after those before it, and the dates it may have had."""
-    days: list[int] = []
-    for k, step in enumerate(chain.steps):
-        low, high = chain.window(step, start, horizon)
-        if step.given is not None:
-            found = [low]
-        else:
-            found = [day for day in range(low, high + 1) if step.offers.day(day) is not None]
-        if k:
-            before = chain.steps[k - 1]
-            follows = [day for day in found if any(chain.edge_ok(before, one, step, day) for one in days)]
-            if not follows:
-                return k, _narrowed(chain, k, days, low, high)
-            found = follows
-        if not found:
-            return k, (low, high)
-        days = found
-    return None
+        opens, closes = starts[0], starts[-1]
+    if step.given is not None:
+        opens = closes = step.given.day
+    who = Obstacle(
+        WINDOW,
+        date.fromordinal(opens),
+        date.fromordinal(max(closes, opens)),
+        chain.track.name,
+        step.number,
+        step.visit.minutes,
+    )
+    today = problem.now.astimezone(problem.site.zone).date().toordinal() if problem.now is not None else 0
+    low, high = max(opens, min(today, closes)), min(closes, reach.horizon)
+    if closes < max(today, opens) or low > high:
+        lack = WINDOW if closes < opens else PAST if closes < today else HORIZON
+        return replace(who, lack=lack, last=problem.horizon_end) if lack == HORIZON else replace(who, lack=lack)
+    if k:
+        days = [reach.base + at for at in dates_in(found[k - 1])]
+        near = _narrowed(chain, k, days, low, high)
+        if near[0] > near[1] or step.given is not None:
+            return replace(who, lack=GAP)
+        low, high = near
+    who = replace(who, first=date.fromordinal(low), last=date.fromordinal(high))
+    if any(step.offers.day(day) is not None for day in range(low, high + 1)):
+        return replace(who, lack=GAP)
+    return _lack(problem, course, board, step, low, high, who)
 
 
 def _narrowed(chain: Chain, k: int, days: list[int], low: int, high: int) -> tuple[int, int]:
@@ -93,22 +131,41 @@ def _narrowed(chain: Chain, k: int, days: list[int], low: int, high: int) -> tup
     return low, high
 
 
-def _lack(problem: Problem, course: Course, board: Board, step: Step, low: int, high: int) -> str:
+def _lack(
+    problem: Problem, course: Course, board: Board, step: Step, low: int, high: int, who: Obstacle
+) -> Obstacle:
     """What the dates from `low` to `high` lack for a session."""
     line = board.line
-    begin, end = max(line.midnight(low), 0), max(line.midnight(high + 1), 0)
-    span = ones(begin, end)
+    span = ones(max(line.midnight(low), 0), max(line.midnight(high + 1), 0))
     anybody = Course("anybody", course.protocol, course.earliest_start, course.latest_start, course.preferred_time)
     if not body_set(problem, anybody, line)[step.visit.minutes] & span:
-        return "The clinic is not open long enough"
+        return replace(who, lack=SITE)
     can_come = body_set(problem, course, line)[step.visit.minutes] & span
     if not can_come:
-        return "The patient cannot come"
+        return replace(who, lack=PATIENT)
     for group in groups_of(step.visit).values():
         free = 0
         for seat in board.seats_for(group):
             free |= board.free_starts(seat, group)
         if not free & can_come:
-            skill = f" with {' and '.join(sorted(group.skills))}" if group.skills else ""
-            return f"No {group.kind.replace('_', ' ')}{skill} is free"
-    return "There is no time that suits all"
+            return replace(who, lack=RESOURCE, kind=group.kind, skills=tuple(sorted(group.skills)))
+    for kind in dict.fromkeys(hold.kind for hold in step.visit.holds):
+        if not board.seatable(_only(step.visit, kind), can_come, None)[None]:
+            return replace(who, lack=SEATS, kind=kind)
+    return replace(who, lack=TOGETHER)
+
+
+def _only(visit: Visit, kind: str) -> Visit:
+    """The visit as if it needed nothing but one kind of resource."""
+    kept = [index for index, hold in enumerate(visit.holds) if hold.kind == kind]
+    holds = tuple(
+        HoldNeed(kind, hold.begin, hold.end, hold.skill, None if hold.same_as is None else kept.index(hold.same_as))
+        for hold in (visit.holds[index] for index in kept)
+    )
+    return Visit(visit.minutes, visit.treatment, holds)
+
+
+def _between(chains: list[Chain], starts: list[int]) -> Obstacle:
+    """Dates alone stop no start day: what fails is the distance between sessions, or between tracks."""
+    span = date.fromordinal(starts[0]), date.fromordinal(starts[-1])
+    return Obstacle(LINKS if len(chains) > 1 else SPACING, *span)

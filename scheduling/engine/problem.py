@@ -205,7 +205,11 @@ class PlacedSession:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One patient's course. `availability` None means any time; `shift_days` None and 0 differ (rule 4)."""
+    """One patient's course. `availability` None means any time; `shift_days` None and 0 differ (rule 4).
+
+    `engaged` is no part of the exchange format: of `unavailable`, the time at which the patient sits in another visit,
+    so that nobody is told to ask the patient to come then.
+    """
 
     id: str
     protocol: str
@@ -218,6 +222,7 @@ class Course:
     locked: tuple[PlacedSession, ...] = ()
     current: tuple[PlacedSession, ...] = ()
     shift_days: int | None = None
+    engaged: tuple[Interval, ...] = ()
 
     def __post_init__(self) -> None:
         need_text("id", self.id)
@@ -229,6 +234,7 @@ class Course:
             raise FormatError("availability", f"must be a Week, not {shown(self.availability)}")
         need_tuple("unavailable", self.unavailable, Interval)
         need_tuple("extra_availability", self.extra_availability, Interval)
+        need_tuple("engaged", self.engaged, Interval)
         need_tuple("locked", self.locked, PlacedSession)
         need_tuple("current", self.current, PlacedSession)
         if self.shift_days is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 
 from .faults import FormatError, need_date, need_instant, need_int, need_text, need_tuple, shown
 from .problem import WEEKDAYS, PlacedSession
+from .reason import Obstacle
 
 PLANNED, INFEASIBLE, UNKNOWN = "planned", "infeasible", "unknown"
 STATUSES = (PLANNED, INFEASIBLE, UNKNOWN)
@@ -123,7 +124,8 @@ class CoursePlan:
     """The answer for one course: its sessions by track and number, or why there are none.
 
     `optimal` says that no cheaper plan exists for this course given the seats that the others hold. `alternatives` are
-    further plans, cheapest first; None where they were not asked for.
+    further plans, cheapest first; None where they were not asked for. `obstacle` says as a value what `message` says in
+    words why an infeasible course has no plan; it is no part of the exchange format.
     """
 
     id: str
@@ -134,6 +136,7 @@ class CoursePlan:
     message: str = ""
     relaxations: tuple[Relaxation, ...] = ()
     alternatives: tuple[Alternative, ...] | None = None
+    obstacle: Obstacle | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         need_text("id", self.id)

@@ -307,8 +307,10 @@ class Intake:
             return CoursePlan(course.id, PLANNED, draft.sessions, draft.cost, optimal)
         if not draft.is_impossible:
             return CoursePlan(course.id, UNKNOWN, message="The time ran out before a plan was found or ruled out.")
-        message, relaxations = explain(self.problem, course, self._others(course), self.out_of_time)
-        return CoursePlan(course.id, INFEASIBLE, message=message, relaxations=relaxations)
+        why = explain(self.problem, course, self._others(course), self.out_of_time)
+        return CoursePlan(
+            course.id, INFEASIBLE, message=why.message, relaxations=why.relaxations, obstacle=why.obstacle
+        )
 
     def _others(self, course: Course) -> list[tuple[Course, tuple[PlacedSession, ...]]]:
         """The other courses with the sessions whose seats they keep."""

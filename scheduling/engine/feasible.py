@@ -1,0 +1,71 @@
+"""Some plan of a course on given start days, soon: whether there is one is all that is asked, not what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .chain import plan_chain
+from .hours import Hours
+from .joint import Days
+from .linked import JointSearch
+from .links import Links
+from .options import Chain
+from .problem import Course, PlacedSession, Problem
+from .seats import Board
+from .single import Desk, Plan, fits_of, seat
+from .timeline import Timeline
+
+STEPS = 3000
+WEIGHT = 40
+DIVES = ((32, 400), (64, 1200))
+"""Weight and steps for each start day of linked tracks."""
+
+
+@dataclass
+class Finder:
+    out_of_time: Callable[[], bool]
+
+    def find(
+        self, problem: Problem, course: Course, line: Timeline, chains: list[Chain], starts: list[int]
+    ) -> tuple[PlacedSession, ...] | None:
+        """The sessions of a plan that starts on one of these days, with seats; None where none was found."""
+        horizon = problem.horizon_end.toordinal()
+        board = Board(problem, Timeline(problem, line.first, line.last, line.size - line.midnights[-1]))
+        desk = Desk(problem, board, Hours(problem), self.out_of_time)
+        if len(chains) == 1:
+            plan = self._one_track(chains[0], starts, horizon)
+        else:
+            plan = self._linked(desk, course, chains, starts, horizon)
+        if plan is None:
+            return None
+        free = [entry for entry in plan if chains[entry[0]].steps[entry[1] - 1].given is None]
+        sessions, _, clash = seat(desk, course, chains, free)
+        return tuple(sessions) if clash is None else None
+
+    def _one_track(self, chain: Chain, starts: list[int], horizon: int) -> Plan | None:
+        for day in starts:
+            answer = plan_chain(
+                chain, day, day, horizon, limit=STEPS, out_of_time=self.out_of_time, weight=WEIGHT
+            )
+            if answer.cost is not None:
+                return [(0, step.number, *at) for step, at in zip(chain.steps, answer.plan, strict=True)]
+        return None
+
+    def _linked(
+        self, desk: Desk, course: Course, chains: list[Chain], starts: list[int], horizon: int
+    ) -> Plan | None:
+        links = Links(desk.problem, desk.problem.protocol_of(course), chains, desk.board.line)
+        days = Days(chains, links, fits_of(desk.board, chains, links))
+        search = JointSearch(chains, links, days, starts[0], starts[-1], horizon, self.out_of_time)
+        left = list(starts)
+        for weight, steps in DIVES:
+            for day in list(left):
+                if self.out_of_time():
+                    return None
+                answer = search.run(limit=steps, weight=weight, only=day)
+                if answer.cost is not None:
+                    return list(answer.plan)
+                if answer.proven:
+                    left.remove(day)
+        return None

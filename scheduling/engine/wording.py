@@ -1,0 +1,153 @@
+"""Why not, and what would help, as sentences to be read aloud: the one place where the engine's answers become words.
+
+Whoever asks gives the names that staff know (`Names`); without them codes are spelled out as well as they can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from . import reason as lacks
+from .reason import Obstacle
+from .result import Relaxation
+
+ACRONYMS = {"tms", "itbs", "dtms", "tdcs", "vns", "scs", "dbs", "iv", "im", "sc", "mri", "ect", "rems", "acls", "h7"}
+MOST_WAYS = 3
+"""How many changes one sentence names."""
+
+UNTRIED = "the time ran out before every change that may help was tried"
+NOTHING = (
+    "no single change helps: a later start, a longer part of the protocol, another time of the patient, "
+    "an opening on one date or one more seat would each leave something else in the way"
+)
+
+
+def name_of(code: str) -> str:
+    """A code as words within a sentence: "tms_device" is TMS device."""
+    words = code.replace("_", "-").split("-")
+    return " ".join(word.upper() if word.lower() in ACRONYMS else word for word in words if word)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names as staff know them, by code, as they stand within a sentence."""
+
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    skills: Mapping[str, str] = field(default_factory=dict)
+    tracks: Mapping[str, str] = field(default_factory=dict)
+    phases: Mapping[str, str] = field(default_factory=dict)
+    site: str = "the clinic"
+    visit: str = "session"
+    several: bool = False
+    """Whether the course has several tracks, so that a session is named with its own."""
+
+    def resource(self, kind: str | None, skills: Iterable[str | None] = ()) -> str:
+        """Skills first: an H7 TMS device, a REMS clinician."""
+        words = [self.skills.get(skill, name_of(skill)) for skill in skills if skill]
+        return " ".join([*words, self.kinds.get(kind or "", name_of(kind or ""))])
+
+    def track(self, name: str | None) -> str:
+        return self.tracks.get(name or "", name_of(name or ""))
+
+    def phase(self, name: str | None) -> str:
+        return self.phases.get(name or "", name_of(name or ""))
+
+    def session(self, found: Obstacle) -> str:
+        plain = f"{self.visit} {found.number}"
+        return f"{self.track(found.track)} {plain}" if self.several else plain
+
+
+def in_words(
+    found: Obstacle, relaxations: Iterable[Relaxation] = (), names: Names | None = None, *, untried: bool = False
+) -> str:
+    """The whole sentence: what is in the way, and the smallest changes of which each alone would help."""
+    names = names or Names()
+    ways = [way_in_words(relaxation, names) for relaxation in relaxations][:MOST_WAYS]
+    rest = " or ".join(filter(None, [", ".join(ways[:-1]), *ways[-1:]])) if ways else UNTRIED if untried else NOTHING
+    return f"{reason_in_words(found, names)}; {rest}."
+
+
+def reason_in_words(found: Obstacle, names: Names | None = None) -> str:
+    text = _reason(found, names or Names())
+    return text[:1].upper() + text[1:]
+
+
+def _reason(found: Obstacle, names: Names) -> str:
+    when, who = say_dates(found.first, found.last), names.session(found)
+    match found.lack:
+        case lacks.NO_RESOURCE:
+            return f"{names.site} has no {names.resource(found.kind, found.skills)} for {who}"
+        case lacks.NO_SKILL:
+            return f"{names.site} has no {names.resource(found.kind, found.skills)} for {who}"
+        case lacks.LONGER:
+            return f"{who} takes {found.minutes} minutes, longer than a day"
+        case lacks.PAST:
+            return f"the time for {who} is past: it was to be {when}"
+        case lacks.SITE:
+            return f"{names.site} is not open long enough for {who} {when}"
+        case lacks.PATIENT:
+            return f"the patient cannot come for {who} {when}"
+        case lacks.RESOURCE:
+            return f"no {names.resource(found.kind, found.skills)} is free for {who} {when}"
+        case lacks.SEATS:
+            return f"not every {names.resource(found.kind)} that {who} needs is free at one time {when}"
+        case lacks.TOGETHER:
+            return f"no time suits the patient and everything that {who} needs {when}"
+        case lacks.HORIZON:
+            return f"{who} would lie after {say_day(found.last)}, the last day that is planned"
+        case lacks.WINDOW:
+            return f"the protocol leaves no day for {who}"
+        case lacks.GAP:
+            return f"no free time for {who} {when} keeps its distance to the {names.visit} before it"
+    starts = say_dates(found.first, found.last)
+    if found.lack == lacks.LINKS:
+        return f"the {names.visit}s of all tracks cannot be fitted to each other for any start {starts}"
+    return f"the {names.visit}s cannot be spaced as the protocol asks for any start {starts}"
+
+
+def way_in_words(relaxation: Relaxation, names: Names | None = None) -> str:
+    """One change, as it stands within a sentence."""
+    names = names or Names()
+    days = f"{relaxation.days} day{'s' if relaxation.days != 1 else ''}"
+    match relaxation.type:
+        case "extend_latest_start":
+            return f"start {days} later"
+        case "slip":
+            part = f"the {names.phase(relaxation.phase)} part"
+            part += f" of {names.track(relaxation.track)}" if names.several else ""
+            return f"give {part} {days} more"
+        case "open_site" if relaxation.on is not None:
+            begin, end = say_minute(relaxation.begin or 0), say_minute(relaxation.end_minute or 0)
+            return f"open {names.site} on {say_day(relaxation.on)} from {begin} to {end}"
+    if relaxation.start is None or relaxation.end is None:
+        return ""
+    span = say_span(relaxation.start, relaxation.end)
+    if relaxation.type == "free_patient":
+        return f"have the patient come {span}"
+    return f"add one more {names.resource(relaxation.kind, [relaxation.skill])} {span}"
+
+
+def say_day(day: date) -> str:
+    return f"{day:%A}, {day:%B} {day.day}"
+
+
+def say_dates(first: date, last: date) -> str:
+    return f"on {say_day(first)}" if first == last else f"between {say_day(first)} and {say_day(last)}"
+
+
+def say_minute(minute: int) -> str:
+    """A time of day on a clock of twelve hours."""
+    if minute in (0, 1440):
+        return "midnight"
+    hour, rest = divmod(minute, 60)
+    return f"{(hour + 11) % 12 + 1}:{rest:02d} {'PM' if hour >= 12 else 'AM'}"
+
+
+def say_span(start: datetime, end: datetime) -> str:
+    """On the clock that the instants carry."""
+    begin, until = (say_minute(at.hour * 60 + at.minute) for at in (start, end))
+    if start.date() == end.date():
+        return f"on {say_day(start.date())} from {begin} to {until}"
+    return f"from {say_day(start.date())} at {begin} to {say_day(end.date())} at {until}"
