@@ -100,11 +100,16 @@ def draft_course(
 
 
 def preview_course(
-    *, now: datetime, by: User | None = None, anchor_at: datetime | None = None, **wishes: Any
+    *,
+    now: datetime,
+    by: User | None = None,
+    anchor_at: datetime | None = None,
+    alternatives: int = 0,
+    **wishes: Any,
 ) -> Proposal:
-    """What would be booked, for the `wishes` of `draft_course`. Nothing is written."""
+    """What would be booked, for the `wishes` of `draft_course`, and `alternatives` to it. Nothing is written."""
     course = draft_course(now=now, by=by, anchor_at=anchor_at, **wishes)
-    return propose_course(course, now=now, anchor_at=anchor_at)
+    return propose_course(course, now=now, anchor_at=anchor_at, alternatives=alternatives)
 
 
 def _same_request(site: Site, reference: str, patient: Patient, version: ProtocolVersion) -> Course | None:

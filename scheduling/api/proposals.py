@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from clinic.models import Resource, Site
+from scheduling.choices import outline_of
 from scheduling.engine import PlacedSession
 from scheduling.planning import Proposal
 
@@ -20,6 +21,20 @@ def describe_proposal(proposal: Proposal) -> dict[str, Any]:
         "relaxations": proposal.relaxations,
         "cost": proposal.cost_parts,
         "sessions": sessions,
+        "alternatives": [describe_alternative(other, plan=proposal) for other in proposal.alternatives],
+    }
+
+
+def describe_alternative(proposal: Proposal, *, plan: Proposal) -> dict[str, Any]:
+    """A further plan beside the one proposed, in the shape of AlternativeSerializer."""
+    seen = outline_of(proposal)
+    return {
+        "differs": list(seen.differs(outline_of(plan))),
+        "start_on": seen.start_on.isoformat(),
+        "time": f"{seen.time // 60:02d}:{seen.time % 60:02d}",
+        "weekdays": list(seen.usual_days),
+        "cost": proposal.cost_parts,
+        "sessions": describe_placed(proposal.plan.sessions, site=proposal.course.site),
     }
 
 

@@ -31,11 +31,23 @@ from .problem import (
 )
 from .protocol import HoldNeed, Link, Phase, Protocol, Slot, Track, Visit
 from .relax import relaxed
-from .result import INFEASIBLE, PLANNED, UNKNOWN, Alternative, CostParts, CoursePlan, Relaxation, Result, Violation
+from .result import (
+    DIFFERENCES,
+    INFEASIBLE,
+    PLANNED,
+    UNKNOWN,
+    Alternative,
+    CostParts,
+    CoursePlan,
+    Relaxation,
+    Result,
+    Violation,
+)
 from .rules import check
 from .search import plan
 
 __all__ = [
+    "DIFFERENCES",
     "INFEASIBLE",
     "PLANNED",
     "UNKNOWN",

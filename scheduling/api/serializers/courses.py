@@ -8,10 +8,12 @@ from typing import Any
 from rest_framework import serializers
 
 from clinic.models import ApiKey, Patient
+from clinic.weekly import WEEKDAYS
 from protocols.models import Protocol, ProtocolVersion
 from scheduling.api.serializers.records import KeySiteField
 from scheduling.api.serializers.sessions import PlacedHoldSerializer, SessionSerializer
 from scheduling.api.strict import StrictSerializer, WeeklyTableField
+from scheduling.engine import DIFFERENCES
 from scheduling.models import Course, CourseStatus
 
 DEFAULT_START_DAYS = 14
@@ -118,6 +120,12 @@ class CourseInput(StrictSerializer):
         return course
 
 
+class PreviewInput(CourseInput):
+    alternatives = serializers.IntegerField(
+        required=False, default=0, min_value=0, max_value=5, help_text="Further plans to choose from, at most."
+    )
+
+
 class StopInput(StrictSerializer):
     reason = serializers.CharField(max_length=200)
 
@@ -129,6 +137,19 @@ class ProposedSessionSerializer(serializers.Serializer[object]):
     holds = PlacedHoldSerializer(many=True)
 
 
+class AlternativeSerializer(serializers.Serializer[object]):
+    """A further plan, and in what it differs from the first: `start`, `time`, `weekdays`."""
+
+    differs = serializers.ListField(child=serializers.ChoiceField(choices=DIFFERENCES))
+    start_on = serializers.DateField(help_text="The local date of the first visit.")
+    time = serializers.TimeField(format="%H:%M", help_text="The median of the local starts.")
+    weekdays = serializers.ListField(
+        child=serializers.ChoiceField(choices=WEEKDAYS), help_text="Those with at least one in eight of the visits."
+    )
+    cost = serializers.JSONField()
+    sessions = ProposedSessionSerializer(many=True)
+
+
 class ProposalSerializer(serializers.Serializer[object]):
     """What would be booked now. Nothing is written and nothing is held."""
 
@@ -137,3 +158,4 @@ class ProposalSerializer(serializers.Serializer[object]):
     relaxations = serializers.ListField(child=serializers.JSONField())
     cost = serializers.JSONField()
     sessions = ProposedSessionSerializer(many=True)
+    alternatives = AlternativeSerializer(many=True, help_text="Empty where none were asked for; cheapest first.")

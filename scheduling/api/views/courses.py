@@ -18,6 +18,7 @@ from scheduling.api.serializers.courses import (
     CourseInput,
     CourseQuery,
     CourseSerializer,
+    PreviewInput,
     ProposalSerializer,
     StopInput,
 )
@@ -63,11 +64,14 @@ class CourseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSet
         location = request.build_absolute_uri(f"{request.path}{course.uuid}/")
         return Response(CourseSerializer(course).data, status=202, headers={"Location": location})
 
-    @extend_schema(request=CourseInput, responses=ProposalSerializer)
+    @extend_schema(request=PreviewInput, responses=ProposalSerializer)
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
-        """The calendar that would be booked now, or what stands in the way. Nothing is written."""
-        given = read_body(CourseInput, request)
+        """The calendar that would be booked now, or what stands in the way. Nothing is written.
+
+        With `alternatives`, further plans that differ in start day, time of day or weekdays.
+        """
+        given = read_body(PreviewInput, request)
         return Response(describe_proposal(booking.preview_course(**given, now=timezone.now())))
 
     @extend_schema(request=StopInput, responses=CourseDetailSerializer)

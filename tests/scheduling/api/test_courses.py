@@ -90,6 +90,43 @@ def test_a_preview_shows_the_calendar_and_writes_nothing(
     assert rows_of(*models) == before
 
 
+def test_a_preview_offers_further_plans_where_they_are_asked_for(
+    api: APIClient, patient: Patient, version: ProtocolVersion
+) -> None:
+    models = (Course, Session, Hold, Notice)
+    before = rows_of(*models)
+    asked = body_of(patient, version, alternatives=2)
+    body = api.post("/api/v1/courses/preview/", asked, format="json").json()
+    seen = [(one["differs"], one["start_on"], one["time"], one["weekdays"]) for one in body["alternatives"]]
+    assert seen == [
+        (["start", "weekdays"], "2026-11-25", "09:00", ["wed", "fri"]),
+        (["time"], "2026-11-24", "12:00", ["tue", "fri"]),
+    ]
+    assert [one["sessions"][0]["start"] for one in body["alternatives"]] == [
+        "2026-11-25T09:00:00-05:00",
+        "2026-11-24T12:00:00-05:00",
+    ]
+    costs = [sum(one["cost"].values()) for one in body["alternatives"]]
+    assert costs == sorted(costs)
+    assert sum(body["cost"].values()) < costs[0]
+    assert rows_of(*models) == before
+    plain = api.post("/api/v1/courses/preview/", body_of(patient, version), format="json").json()
+    assert plain == {**body, "alternatives": []}
+
+
+def test_a_preview_has_five_alternatives_at_most_and_a_course_none(
+    api: APIClient, patient: Patient, version: ProtocolVersion
+) -> None:
+    many = api.post("/api/v1/courses/preview/", body_of(patient, version, alternatives=6), format="json")
+    assert (many.status_code, pointers(many.json())) == (
+        400,
+        {"/alternatives": "Ensure this value is less than or equal to 5."},
+    )
+    asked = ask(api, patient, version, alternatives=2)
+    assert (asked.status_code, pointers(asked.json())) == (400, {"/alternatives": "There is no such field."})
+    assert not Course.objects.exists()
+
+
 def test_the_same_reference_is_one_course(api: APIClient, patient: Patient, version: ProtocolVersion) -> None:
     first, second = (ask(api, patient, version, reference="R-7").json()["id"] for _ in range(2))
     assert first == second
