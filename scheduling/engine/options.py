@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
 
 from .problem import Course, PlacedSession, Problem
 from .protocol import Protocol, Track, Visit
@@ -74,6 +76,8 @@ class DayOffers:
     """The free starts of one visit on one date: by resource index the cheapest cost, and the first and last start."""
 
     sets: list[int]
+    """By resource index the starts, bit i for the minute i of the date."""
+    union: int
     least: list[int]
     first: int
     last: int
@@ -86,6 +90,7 @@ class Offers:
         self.line, self.grid, self.want = line, grid, want
         self.by_resource = by_resource
         self.width = width
+        self._bytes: dict[int, bytes] = {}
         self._days: dict[int, DayOffers | None] = {}
         self._ranked: dict[tuple[int, int], list[tuple[int, int]]] = {}
 
@@ -99,18 +104,22 @@ class Offers:
         line = self.line
         if not line.first <= day <= line.last:
             return None
-        begin = line.midnight(day)
-        mask = ones(0, line.midnight(day + 1) - begin)
+        if not self._bytes:
+            # A date is cut out of bytes far sooner than out of a number of a hundred thousand bits.
+            self._bytes = {r: starts.to_bytes(line.size // 8 + 1, "little") for r, starts in self.by_resource.items()}
+        begin, end = line.midnight(day), line.midnight(day + 1)
+        low, high, bit, mask = begin >> 3, (end + 7) >> 3, begin & 7, ones(0, end - begin)
         sets, least, union = [0] * self.width, [INF] * self.width, 0
-        for resource, starts in self.by_resource.items():
-            found = starts >> begin & mask
+        for resource, row in self._bytes.items():
+            found = int.from_bytes(row[low:high], "little") >> bit & mask
             if found:
                 union |= found
                 sets[resource] = found
                 least[resource] = self._cheapest(day, begin, found)
         if not union:
             return None
-        return DayOffers(sets, least, begin + (union & -union).bit_length() - 1, begin + union.bit_length() - 1)
+        first, last = begin + (union & -union).bit_length() - 1, begin + union.bit_length() - 1
+        return DayOffers(sets, union, least, first, last)
 
     def _cheapest(self, day: int, begin: int, found: int) -> int:
         if not self.line.is_plain(day):
@@ -132,10 +141,14 @@ class Offers:
         key = (day, resource)
         if key not in self._ranked:
             found = self.day(day)
-            begin = self.line.midnight(day)
-            starts = members(found.sets[resource], begin) if found else []
-            self._ranked[key] = sorted((self.points(day, index), index) for index in starts)
+            self._ranked[key] = self._by_cost(day, found.sets[resource]) if found else []
         return self._ranked[key]
+
+    def _by_cost(self, day: int, starts: int) -> list[tuple[int, int]]:
+        begin = self.line.midnight(day)
+        if not self.line.is_plain(day):
+            return sorted((self.points(day, index), index) for index in members(starts, begin))
+        return sorted([(abs(i - self.want) // self.grid, begin + i) for i in members(starts, 0)])
 
 
 def members(found: int, begin: int) -> list[int]:
@@ -157,17 +170,33 @@ class Chain:
     is_first: bool = False
     continuity_points: int = 8
     _ranked: dict[tuple[int, int, int], list[tuple[int, int]]] = field(default_factory=dict)
+    _following: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
     def least(self, step: Step, day: int) -> list[int]:
         """By resource index, the cheapest node of a session on a date (its time and its move, nothing else)."""
+        return self.nodes(step, day) or [INF] * len(self.names)
+
+    def nodes(self, step: Step, day: int) -> list[int] | None:
+        """As `least`; None where the session has no start on that date."""
         if step.given is not None:
             return [0 if index == step.given.resource else INF for index in range(len(self.names))]
         found = step.offers.day(day)
-        if found is None:
-            return [INF] * len(self.names)
-        if step.current is None:
-            return found.least
-        return [self.ranked(step, day, r)[0][0] if found.sets[r] else INF for r in range(len(self.names))]
+        if found is None or step.current is None:
+            return None if found is None else found.least
+        return self._least_moved(step, step.current, day, found)
+
+    def _least_moved(self, step: Step, current: int, day: int, found: DayOffers) -> list[int]:
+        """As `least`, for a session that is booked now: to stay costs its time, to move more."""
+        offers, index = step.offers, current // 60
+        if offers.line.day_of(index) != day:
+            return [min(value + 1200, INF) for value in found.least]
+        least = [min(value + 1000, INF) for value in found.least]
+        if current % 60 == 0:
+            bit = index - offers.line.midnight(day)
+            for r, starts in enumerate(found.sets):
+                if starts >> bit & 1:
+                    least[r] = min(least[r], offers.points(day, index))
+        return least
 
     def ranked(self, step: Step, day: int, resource: int) -> list[tuple[int, int]]:
         """(points, start) of a session on a date with a resource, cheapest first."""
@@ -203,9 +232,7 @@ class Chain:
     def treats(self, step: Step, day: int) -> list[int]:
         """The seconds at which the treatment of a session can start on a date."""
         found = step.offers.day(day)
-        union = 0
-        for starts in found.sets if found is not None else ():
-            union |= starts
+        union = found.union if found is not None else 0
         return [index * 60 + step.lead for index in members(union, step.offers.line.midnight(day))]
 
     def second_of(self, step: Step, index: int) -> int:
@@ -239,6 +266,48 @@ class Chain:
             return INF, -INF
         return found.first * 60 + step.lead, found.last * 60 + step.lead
 
+    def following(self, k: int, day: int) -> tuple[int, int]:
+        """The first and the last date on which session k+1 (from 0) can follow session k on `day`.
+
+        Among the dates between them, those on which it has a start can follow; the course's start day plays no part.
+        """
+        key = (self._pairs[k], day)
+        found = self._following.get(key)
+        if found is None:
+            found = self._following[key] = self._follow(self.steps[k], self.steps[k + 1], day)
+        return found
+
+    @cached_property
+    def _pairs(self) -> list[int]:
+        """By session, what tells its dates and those after it from others: sessions alike share what is computed."""
+        kinds: dict[tuple, int] = {}
+        return [
+            kinds.setdefault((_kind(one), _kind(other), other.least, other.most), len(kinds))
+            for one, other in pairwise(self.steps)
+        ]
+
+    def _follow(self, before: Step, after: Step, day: int) -> tuple[int, int]:
+        if before.given is not None and after.given is not None:
+            return after.given.day, after.given.day
+        low, high = self.reach(before, day)
+        low, high = low + after.least - after.lead, high + after.most - after.lead
+        if after.given is not None:
+            kept = after.given.day > day and low <= after.given.second <= high
+            return (after.given.day, after.given.day) if kept else (1, 0)
+        line = after.offers.line
+        if low >= line.midnights[-1] * 60:
+            return 1, 0
+        first, last = max(line.day_of(-(-low // 60)), day + 1), line.last
+        found = after.offers.day(first)
+        if found is not None and found.last * 60 < low:
+            first += 1
+        if high < line.midnights[-1] * 60:
+            last = line.day_of(high // 60)
+            found = after.offers.day(last)
+            if found is not None and found.first * 60 > high:
+                last -= 1
+        return first, last
+
     def meets(self, step: Step, day: int, low: int, high: int) -> bool:
         """Whether some treatment of a session can start on a date between two seconds, both included."""
         first, last = self.reach(step, day)
@@ -249,7 +318,13 @@ class Chain:
         found = step.offers.day(day)
         begin = step.offers.line.midnight(day)
         low, high = -(-(low - step.lead) // 60) - begin, (high - step.lead) // 60 - begin
-        return found is not None and any(starts & ones(max(low, 0), high + 1) for starts in found.sets)
+        return found is not None and bool(found.union & ones(max(low, 0), high + 1))
+
+
+def _kind(step: Step) -> tuple:
+    """What tells the starts of one session from those of another."""
+    given = None if step.given is None else step.number
+    return id(step.offers), step.lead, given
 
 
 def chains_of(problem: Problem, course: Course, board: Board, body: int | None = None) -> list[Chain]:

@@ -6,39 +6,42 @@ other where some pair of their starts keeps the gap. `max_in` and links are left
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
-from .options import INF, Chain, Step
+from .options import INF, Chain
 
 LENGTH_POINTS = 4
+FAR = INF >> 1
+"""What is at least this stands for no way, whatever was added to it."""
 
 
 class Tables:
     """For one chain and one start day: `value[k][day][r]`, the least cost of sessions k+1 ... with that one there.
 
-    `after[k][day][r]` is the least that the sessions from k+1 on cost if that one lies on `day` and the session before
-    it has resource r, the change of resource included. A date that is not in a table has no way to the end.
+    A date that is not in a table has no way to the end. With `relief`, each day up to session k is charged that much
+    less (`multipliers`).
     """
 
-    def __init__(self, chain: Chain, start_day: int, horizon: int, length_points: int = LENGTH_POINTS) -> None:
-        self.chain, self.start_day, self.horizon = chain, start_day, horizon
+    def __init__(
+        self,
+        chain: Chain,
+        start_day: int,
+        horizon: int,
+        length_points: int = LENGTH_POINTS,
+        relief: list[int] | None = None,
+    ) -> None:
+        self.chain, self.start_day = chain, start_day
         self.length_points = length_points
         count = len(chain.steps)
-        self.days: list[list[int]] = [self._days_of(step) for step in chain.steps]
+        self.relief = relief or [0] * count
+        self.windows = [chain.window(step, start_day, horizon) for step in chain.steps]
         self.value: list[dict[int, list[int]]] = [{} for _ in range(count)]
-        self.after: list[dict[int, list[int]]] = [{} for _ in range(count)]
+        rest: Rest | None = None
         for k in range(count - 1, -1, -1):
-            self._fill(k)
+            self.value[k] = self._fill(k, rest)
             if not self.value[k]:
                 break
-            self.days[k] = sorted(self.value[k])
+            rest = self._rest(k)
+        self.days: list[list[int]] = [list(found) for found in self.value]
         self.possible = bool(self.value[0])
-
-    def _days_of(self, step: Step) -> list[int]:
-        low, high = self.chain.window(step, self.start_day, self.horizon)
-        if step.given is not None:
-            return [low]
-        return [day for day in range(low, high + 1) if step.offers.day(day) is not None]
 
     def edge(self, k: int, gap: int) -> int:
         """What it costs that session k (from 0) lies `gap` days after the one before it."""
@@ -50,61 +53,99 @@ class Tables:
 
     def next_days(self, k: int, day: int) -> list[int]:
         """The dates on which session k+1 can follow session k on `day`, gaps kept by some pair of starts."""
-        chain = self.chain
-        step, follow = chain.steps[k], chain.steps[k + 1]
-        days = self.days[k + 1]
-        if step.given is not None and follow.given is not None:
-            return days
-        low, high = chain.reach(step, day)
-        least, most = low + follow.least, high + follow.most
-        out = []
-        for next_day in days[bisect_right(days, day) :]:
-            first, last = chain.reach(follow, next_day)
-            if first > most:
-                break
-            if last >= least:
-                out.append(next_day)
+        first, last = self.chain.following(k, day)
+        follow = self.value[k + 1]
+        return [next_day for next_day in range(first, min(last, self.windows[k + 1][1]) + 1) if next_day in follow]
+
+    def _fill(self, k: int, rest: Rest | None) -> dict[int, list[int]]:
+        chain, step = self.chain, self.chain.steps[k]
+        low, high = self.windows[k]
+        out = {}
+        for day in range(low, high + 1):
+            nodes = chain.nodes(step, day)
+            if nodes is None:
+                continue
+            if rest is None:
+                out[day] = list(nodes)
+                continue
+            first, last = chain.following(k, day)
+            values = rest.least(nodes, day, first, last)
+            if values is not None:
+                out[day] = values
         return out
 
-    def _fill(self, k: int) -> None:
-        chain, steps = self.chain, self.chain.steps
-        step, width = steps[k], len(self.chain.names)
-        last = k + 1 == len(steps)
-        if not last:
-            days = self.days[k + 1]
-            cheapest = INF
-            floor: dict[int, int] = {}
-            for day in reversed(days):
-                cheapest = min(cheapest, *self.after[k + 1][day])
-                floor[day] = cheapest
-        for day in self.days[k]:
-            nodes = chain.least(step, day)
-            if last:
-                values = list(nodes)
-            else:
-                best = [INF] * width
-                worst = INF
-                for next_day in self.next_days(k, day):
-                    gap = next_day - day
-                    if gap > 0 and self.length_points * gap + floor[next_day] >= worst:
-                        break
-                    points, later = self.edge(k + 1, gap), self.after[k + 1][next_day]
-                    for r in range(width):
-                        total = points + later[r]
-                        if total < best[r]:
-                            best[r] = total
-                    worst = max(best)
-                values = [a + b for a, b in zip(nodes, best, strict=True)]
-            if min(values) < INF:
-                self.value[k][day] = values
-                self.after[k][day] = self._after(values)
+    def _rest(self, k: int) -> Rest:
+        step = self.chain.steps[k]
+        slope = self.length_points - self.relief[k]
+        return Rest(self.value[k], slope, step.per_period, step.period_days, self.chain.continuity_points)
 
-    def _after(self, values: list[int]) -> list[int]:
-        """By the resource of the session before: the least value here, 8 points more where the resource changes."""
-        switched = min(values) + self.chain.continuity_points
-        out = [min(value, values[0], switched) for value in values]
-        out[0] = min(values)
-        return out
+
+class Rest:
+    """What the sessions from one on cost, by its date and resource, ready to be asked from each date before it.
+
+    An edge costs a line over the dates (two lines where `spread` counts: up to the even gap, and from it on). So the
+    least over the dates that can follow is the least of a stretch of a list, minus what the line has at the date.
+    """
+
+    def __init__(self, value: dict[int, list[int]], slope: int, per_period: int, period_days: int, change: int) -> None:
+        self.low, self.high, self.change = min(value), max(value), change
+        gone = [INF] * len(next(iter(value.values())))
+        rows = [value.get(day, gone) for day in range(self.low, self.high + 1)]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        free = columns[0]
+        if len(columns) > 1 and min(free) < FAR:
+            columns = [free, *([min(a, b) for a, b in zip(column, free, strict=True)] for column in columns[1:])]
+        # Index 0 for any resource: the visit before has none, or changes to the best.
+        columns[0] = [min(row) for row in rows]
+        bend = 3 * per_period
+        self.lines = [Line(columns, slope - bend, 3 * period_days if bend else 0)]
+        self.even = 0
+        if bend:
+            self.lines.append(Line(columns, slope + bend, -3 * period_days))
+            self.even = -(-period_days // per_period)
+
+    def least(self, nodes: list[int], day: int, first: int, last: int) -> list[int] | None:
+        """By resource, what a session on `day` with these costs comes to, the next one from `first` to `last`."""
+        first, last = max(first, self.low), min(last, self.high)
+        if first > last:
+            return None
+        parts = [(self.lines[0], first, last)]
+        if len(self.lines) > 1:
+            bend = day + self.even
+            parts = [(self.lines[0], first, min(last, bend - 1)), (self.lines[1], max(first, bend), last)]
+        best = [INF] * len(nodes)
+        for line, a, b in parts:
+            if a <= b:
+                line.lower(best, nodes, day - self.low, a - self.low, b - self.low + 1)
+        any_of = best[0]
+        if any_of >= FAR:
+            return None
+        switched = any_of + self.change
+        out = [
+            INF if node >= FAR else node + (value if value < switched else switched)
+            for node, value in zip(nodes, best, strict=True)
+        ]
+        out[0] = nodes[0] + any_of if nodes[0] < FAR else INF
+        return out if min(out) < FAR else None
+
+
+class Line:
+    """Values plus a straight line over the dates."""
+
+    def __init__(self, columns: list[list[int]], slope: int, base: int) -> None:
+        self.slope, self.base = slope, base
+        self.columns = [
+            [value + slope * i if value < FAR else INF for i, value in enumerate(column)] for column in columns
+        ]
+
+    def lower(self, best: list[int], nodes: list[int], at: int, begin: int, end: int) -> None:
+        """Lower `best` to the least of the dates from `begin` up to `end`, seen from date `at`."""
+        back = self.base - self.slope * at
+        for r, column in enumerate(self.columns):
+            if not r or nodes[r] < FAR:
+                found = min(column[begin:end]) + back
+                if found < best[r]:
+                    best[r] = found
 
 
 def step_back(change: int, one: int, other: int) -> int:
