@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -62,11 +63,11 @@ def when(view: View, key: Key) -> str:
 
 def answers_given(problem: Problem, result: Result) -> Iterator[Violation]:
     """The result answers each course of the problem once, and no other."""
-    wanted, got = [course.id for course in problem.courses], [answer.id for answer in result.courses]
-    for course_id in wanted:
-        if got.count(course_id) != 1:
-            yield Violation(course_id, 0, f"the course is answered {got.count(course_id)} times")
-    for course_id in dict.fromkeys(got):
+    wanted, got = {course.id for course in problem.courses}, Counter(answer.id for answer in result.courses)
+    for course in problem.courses:
+        if got[course.id] != 1:
+            yield Violation(course.id, 0, f"the course is answered {got[course.id]} times")
+    for course_id in got:
         if course_id not in wanted:
             yield Violation(course_id, 0, "the problem has no such course")
 
