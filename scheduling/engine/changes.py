@@ -12,6 +12,25 @@ from .result import Relaxation
 Other = tuple[Course, tuple[PlacedSession, ...]]
 
 
+RANK = {"extend_latest_start": 0, "free_patient": 1, "open_site": 2, "add_seat": 3, "slip": 4}
+
+
+def minutes_of_change(relaxation: Relaxation) -> int:
+    """The size of a change: the minutes, or days of 1,440 minutes, by which it departs from what was asked."""
+    if relaxation.days is not None:
+        return relaxation.days * 1440
+    if relaxation.on is not None:
+        return (relaxation.end_minute or 0) - (relaxation.begin or 0)
+    span = span_of(relaxation)
+    return -(-int((span.end - span.start).total_seconds()) // 60)
+
+
+def by_size(relaxation: Relaxation) -> tuple[int, int, str]:
+    """Smallest first; of equals what the patient's calendar bears, then the clinic's day, a seat, the protocol."""
+    when = relaxation.start.isoformat() if relaxation.start else f"{relaxation.on}"
+    return minutes_of_change(relaxation), RANK[relaxation.type], when
+
+
 def relaxed(problem: Problem, course_id: str, relaxation: Relaxation) -> Problem:
     """The problem with one relaxation made, for one course where it concerns a course."""
     if relaxation.type == "open_site" and relaxation.on is not None:

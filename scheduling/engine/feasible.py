@@ -6,33 +6,41 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .chain import plan_chain
-from .hours import Hours
 from .joint import Days
 from .linked import JointSearch
 from .links import Links
 from .options import Chain
-from .problem import Course, PlacedSession, Problem
-from .seats import Board
+from .problem import Course, PlacedSession
 from .single import Desk, Plan, fits_of, seat
-from .timeline import Timeline
 
 STEPS = 3000
 WEIGHT = 40
 DIVES = ((32, 400), (64, 1200))
 """Weight and steps for each start day of linked tracks."""
+BUDGET = 4000
+"""How much work one type of change may take: steps, nodes of the shared calendar, and TABLES for each start day."""
+TABLES = 50
 
 
 @dataclass
 class Finder:
+    """Looks for plans until the work of its budget is done: the clock plays no part before the time limit."""
+
     out_of_time: Callable[[], bool]
+    left: int = BUDGET
+
+    def renew(self) -> None:
+        self.left = BUDGET
+
+    @property
+    def is_spent(self) -> bool:
+        return self.left <= 0 or self.out_of_time()
 
     def find(
-        self, problem: Problem, course: Course, line: Timeline, chains: list[Chain], starts: list[int]
+        self, desk: Desk, course: Course, chains: list[Chain], starts: list[int]
     ) -> tuple[PlacedSession, ...] | None:
         """The sessions of a plan that starts on one of these days, with seats; None where none was found."""
-        horizon = problem.horizon_end.toordinal()
-        board = Board(problem, Timeline(problem, line.first, line.last, line.size - line.midnights[-1]))
-        desk = Desk(problem, board, Hours(problem), self.out_of_time)
+        horizon = desk.problem.horizon_end.toordinal()
         if len(chains) == 1:
             plan = self._one_track(chains[0], starts, horizon)
         else:
@@ -45,25 +53,29 @@ class Finder:
 
     def _one_track(self, chain: Chain, starts: list[int], horizon: int) -> Plan | None:
         for day in starts:
-            answer = plan_chain(
-                chain, day, day, horizon, limit=STEPS, out_of_time=self.out_of_time, weight=WEIGHT
-            )
+            if self.is_spent:
+                return None
+            self.left -= TABLES
+            answer = plan_chain(chain, day, day, horizon, limit=STEPS, out_of_time=self.out_of_time, weight=WEIGHT)
             if answer.cost is not None:
                 return [(0, step.number, *at) for step, at in zip(chain.steps, answer.plan, strict=True)]
+            self.left -= 0 if answer.proven else STEPS
         return None
 
-    def _linked(
-        self, desk: Desk, course: Course, chains: list[Chain], starts: list[int], horizon: int
-    ) -> Plan | None:
+    def _linked(self, desk: Desk, course: Course, chains: list[Chain], starts: list[int], horizon: int) -> Plan | None:
         links = Links(desk.problem, desk.problem.protocol_of(course), chains, desk.board.line)
         days = Days(chains, links, fits_of(desk.board, chains, links))
         search = JointSearch(chains, links, days, starts[0], starts[-1], horizon, self.out_of_time)
         left = list(starts)
         for weight, steps in DIVES:
             for day in list(left):
-                if self.out_of_time():
+                if self.is_spent:
                     return None
+                before = search.steps
                 answer = search.run(limit=steps, weight=weight, only=day)
+                self.left -= search.steps - before
+                if weight == DIVES[0][0]:
+                    self.left -= TABLES + len(search.joints[day].nodes)
                 if answer.cost is not None:
                     return list(answer.plan)
                 if answer.proven:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
+from .joint import Days, Joint, Node
+from .links import Links
 from .options import Chain, Step, body_set
 from .problem import Course, Problem
 from .protocol import HoldNeed, Visit
@@ -29,12 +31,17 @@ from .reason import (
     Obstacle,
 )
 from .seats import Board, groups_of
+from .single import fits_of
 from .timeline import ones
+
+MOST_STARTS = 20
+"""How many start days of linked tracks are looked at to say how far they get."""
+
 
 def find_obstacle(problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]) -> Obstacle:
     """What rules the course out on any calendar, else the session that stops the start day which gets furthest."""
     first = next(_never(problem, board, chains, starts), None)
-    return first or _stuck(problem, course, board, chains, starts) or _between(chains, starts)
+    return first or _stuck(problem, course, board, chains, starts) or _between(problem, board, course, chains, starts)
 
 
 def _never(problem: Problem, board: Board, chains: list[Chain], starts: list[int]) -> Iterator[Obstacle]:
@@ -55,9 +62,7 @@ def _never(problem: Problem, board: Board, chains: list[Chain], starts: list[int
                     yield replace(who, lack=NO_SKILL, kind=group.kind, skills=skills)
 
 
-def _stuck(
-    problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]
-) -> Obstacle | None:
+def _stuck(problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]) -> Obstacle | None:
     """The session that stops the start day which gets furthest; None where no start day is stopped by dates alone."""
     horizon = problem.horizon_end.toordinal()
     reaches = [Reach(chain, horizon) for chain in chains]
@@ -131,9 +136,7 @@ def _narrowed(chain: Chain, k: int, days: list[int], low: int, high: int) -> tup
     return low, high
 
 
-def _lack(
-    problem: Problem, course: Course, board: Board, step: Step, low: int, high: int, who: Obstacle
-) -> Obstacle:
+def _lack(problem: Problem, course: Course, board: Board, step: Step, low: int, high: int, who: Obstacle) -> Obstacle:
     """What the dates from `low` to `high` lack for a session."""
     line = board.line
     span = ones(max(line.midnight(low), 0), max(line.midnight(high + 1), 0))
@@ -165,7 +168,42 @@ def _only(visit: Visit, kind: str) -> Visit:
     return Visit(visit.minutes, visit.treatment, holds)
 
 
-def _between(chains: list[Chain], starts: list[int]) -> Obstacle:
+def _between(problem: Problem, board: Board, course: Course, chains: list[Chain], starts: list[int]) -> Obstacle:
     """Dates alone stop no start day: what fails is the distance between sessions, or between tracks."""
     span = date.fromordinal(starts[0]), date.fromordinal(starts[-1])
-    return Obstacle(LINKS if len(chains) > 1 else SPACING, *span)
+    if len(chains) == 1:
+        return Obstacle(SPACING, *span)
+    best: tuple[int, int, Node] | None = None
+    for start, node in _furthest(problem, board, course, chains, starts):
+        if best is None or node.day > best[1]:
+            best = (start, node.day, node)
+    if best is None:
+        return Obstacle(LINKS, *span)
+    start, _, node = best
+    horizon = problem.horizon_end.toordinal()
+    due = [
+        (chain.window(chain.steps[node.placed[i]], start, horizon), i)
+        for i, chain in enumerate(chains)
+        if node.placed[i] < len(chain.steps)
+    ]
+    if not due:
+        return Obstacle(LINKS, *span)
+    (low, high), track = min(due, key=lambda entry: (entry[0][1], entry[1]))
+    step = chains[track].steps[node.placed[track]]
+    first, last = sorted((max(low, node.day + 1), max(high, low)))
+    days = date.fromordinal(first), date.fromordinal(last)
+    return Obstacle(LINKS, *days, chains[track].track.name, step.number, step.visit.minutes)
+
+
+def _furthest(
+    problem: Problem, board: Board, course: Course, chains: list[Chain], starts: list[int]
+) -> Iterator[tuple[int, Node]]:
+    """For each start day, the last date up to which the shared calendar of all tracks can be filled."""
+    links = Links(problem, problem.protocol_of(course), chains, board.line)
+    days = Days(chains, links, fits_of(board, chains, links))
+    for start in starts[:MOST_STARTS]:
+        joint = Joint(chains, links, start, problem.horizon_end.toordinal(), days, lambda: False)
+        if joint.possible:
+            joint.build()
+            if joint.nodes:
+                yield start, max(joint.nodes.values(), key=lambda node: (node.day, node.placed))

@@ -28,6 +28,7 @@ class Refusal:
 def explain(problem: Problem, course: Course, others: list[Other], out_of_time: Callable[[], bool]) -> Refusal:
     remedies = Remedies(alone_with(problem, course, others), course, out_of_time)
     obstacle = find_obstacle(remedies.problem, course, remedies.board, remedies.chains, remedies.starts)
+    remedies.stuck_on = obstacle.last.toordinal()
     found = tuple(remedies.find())
     names = Names(several=len(remedies.protocol.tracks) > 1)
     return Refusal(obstacle, found, in_words(obstacle, found, names, untried=remedies.skipped))

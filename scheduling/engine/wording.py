@@ -64,9 +64,22 @@ def in_words(
 ) -> str:
     """The whole sentence: what is in the way, and the smallest changes of which each alone would help."""
     names = names or Names()
-    ways = [way_in_words(relaxation, names) for relaxation in relaxations][:MOST_WAYS]
+    ways = [way_in_words(relaxation, names) for relaxation in worth_saying(relaxations)]
     rest = " or ".join(filter(None, [", ".join(ways[:-1]), *ways[-1:]])) if ways else UNTRIED if untried else NOTHING
     return f"{reason_in_words(found, names)}; {rest}."
+
+
+EASE = ("extend_latest_start", "open_site", "free_patient", "add_seat", "slip")
+"""Types of change by how soon they can be arranged."""
+
+
+def worth_saying(relaxations: Iterable[Relaxation]) -> list[Relaxation]:
+    """Of each type the smallest one, and not more than can be read aloud: what can be arranged soonest is said."""
+    smallest: dict[str, Relaxation] = {}
+    for relaxation in relaxations:
+        smallest.setdefault(relaxation.type, relaxation)
+    said = sorted(smallest, key=EASE.index)[:MOST_WAYS]
+    return [relaxation for type_, relaxation in smallest.items() if type_ in said]
 
 
 def reason_in_words(found: Obstacle, names: Names | None = None) -> str:
@@ -101,6 +114,8 @@ def _reason(found: Obstacle, names: Names) -> str:
             return f"the protocol leaves no day for {who}"
         case lacks.GAP:
             return f"no free time for {who} {when} keeps its distance to the {names.visit} before it"
+        case lacks.LINKS if found.number is not None:
+            return f"no time for {who} {when} fits the {names.visit}s of the other tracks"
     starts = say_dates(found.first, found.last)
     if found.lack == lacks.LINKS:
         return f"the {names.visit}s of all tracks cannot be fitted to each other for any start {starts}"
