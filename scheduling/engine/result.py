@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 
-from .faults import FormatError, need_date, need_instant, need_int, need_text, need_tuple, shown
+from .faults import FormatError, fixed_offset, need_date, need_instant, need_int, need_text, need_tuple, shown
 from .problem import WEEKDAYS, PlacedSession
 from .reason import Obstacle
 
@@ -46,18 +46,21 @@ class Relaxation:
         if self.type not in RELAXATION_FIELDS:
             raise FormatError("type", f"must be one of {', '.join(RELAXATION_FIELDS)}, not {shown(self.type)}")
         needed = RELAXATION_FIELDS[self.type]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is None and field.name in needed:
-                raise FormatError(field.name, f"is missing: {self.type} needs it")
-            optional = field.name == "skill" and self.type == "add_seat"
-            if value is not None and field.name not in needed | {"type"} and not optional:
-                raise FormatError(field.name, f"does not belong to {self.type}")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is None and each.name in needed:
+                raise FormatError(each.name, f"is missing: {self.type} needs it")
+            optional = each.name == "skill" and self.type == "add_seat"
+            if value is not None and each.name not in needed | {"type"} and not optional:
+                raise FormatError(each.name, f"does not belong to {self.type}")
         if self.days is not None:
             need_int("days", self.days, 1)
         if self.start is not None and self.end is not None:
             need_instant("from", self.start)
             need_instant("to", self.end)
+            # Two datetimes of one ZoneInfo would compare by the wall clock, which lies in the hour that comes twice.
+            object.__setattr__(self, "start", fixed_offset(self.start))
+            object.__setattr__(self, "end", fixed_offset(self.end))
             if self.start >= self.end:
                 raise FormatError("to", "must lie after from")
         if self.on is not None:

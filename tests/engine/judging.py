@@ -20,7 +20,8 @@ def _load():
     return module
 
 
-judge = _load().judge
+VERIFY = _load()
+judge = VERIFY.judge
 BEST = json.loads((EXAMPLES / "best_known.json").read_text())
 
 
