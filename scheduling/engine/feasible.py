@@ -65,7 +65,7 @@ class Finder:
     def _linked(self, desk: Desk, course: Course, chains: list[Chain], starts: list[int], horizon: int) -> Plan | None:
         links = Links(desk.problem, desk.problem.protocol_of(course), chains, desk.board.line)
         days = Days(chains, links, fits_of(desk.board, chains, links))
-        search = JointSearch(chains, links, days, starts[0], starts[-1], horizon, self.out_of_time)
+        search = JointSearch(chains, links, days, min(starts), max(starts), horizon, self.out_of_time)
         left = list(starts)
         for weight, steps in DIVES:
             for day in list(left):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
-from .joint import Days, Joint, Node
+from .joint import Days, Joint
 from .links import Links
 from .options import Chain, Step, body_set
 from .problem import Course, Problem
@@ -38,13 +38,100 @@ MOST_STARTS = 20
 """How many start days of linked tracks are looked at to say how far they get."""
 
 
-def find_obstacle(problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]) -> Obstacle:
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How far a start day gets: `k` sessions of a track (from 0) have dates, the next one has none up to `due`."""
+
+    start: int
+    track: int
+    k: int
+    reached: int
+    due: int
+
+
+def find_stops(
+    problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]
+) -> tuple[list[Stop], list[Stop]]:
+    """The start days that dates alone stop, and those that only the tracks together do."""
+    horizon = problem.horizon_end.toordinal()
+    reaches = [Reach(chain, horizon) for chain in chains]
+    stopped: list[Stop] = []
+    for start in starts:
+        stop = next((stop for i, reach in enumerate(reaches) if (stop := _stop_of(i, reach, start))), None)
+        if stop is not None:
+            stopped.append(stop)
+    left = [start for start in starts if start not in {stop.start for stop in stopped}]
+    return stopped, _stops_between(problem, course, board, chains, left) if len(chains) > 1 else []
+
+
+def _stop_of(track: int, reach: Reach, start: int) -> Stop | None:
+    found = reach.forwards(start)
+    if found[-1]:
+        return None
+    k = len(found) - 1
+    reached = reach.base + found[k - 1].bit_length() - 1 if k else start
+    return Stop(start, track, k, reached, reach.chain.window(reach.chain.steps[k], start, reach.horizon)[1])
+
+
+def _stops_between(
+    problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]
+) -> list[Stop]:
+    """Up to which date the shared calendar of all tracks can be filled, and which session then has no date."""
+    horizon = problem.horizon_end.toordinal()
+    links = Links(problem, problem.protocol_of(course), chains, board.line)
+    days = Days(chains, links, fits_of(board, chains, links))
+    found = []
+    for start in starts[:MOST_STARTS]:
+        joint = Joint(chains, links, start, horizon, days, lambda: False)
+        if not joint.possible:
+            continue
+        joint.build()
+        node = max(joint.nodes.values(), key=lambda node: (node.day, node.placed), default=joint.root)
+        due = [
+            (chain.window(chain.steps[node.placed[i]], start, horizon)[1], i)
+            for i, chain in enumerate(chains)
+            if node is not None and node.placed[i] < len(chain.steps)
+        ]
+        if node is not None and due:
+            last, track = min(due)
+            found.append(Stop(start, track, node.placed[track], max(node.day, start), last))
+    return found
+
+
+def find_obstacle(
+    problem: Problem,
+    course: Course,
+    board: Board,
+    chains: list[Chain],
+    starts: list[int],
+    stops: tuple[list[Stop], list[Stop]],
+) -> Obstacle:
     """What rules the course out on any calendar, else the session that stops the start day which gets furthest."""
-    first = next(_never(problem, board, chains, starts), None)
-    return first or _stuck(problem, course, board, chains, starts) or _between(problem, board, course, chains, starts)
+    never = next(_never(board, chains, starts), None)
+    if never is not None:
+        return never
+    by_dates, together = stops
+    if len(by_dates) == len(starts):
+        stop = max(by_dates, key=lambda stop: (stop.k, -stop.start))
+        return _describe(problem, course, board, chains[stop.track], stop, starts)
+    span = date.fromordinal(starts[0]), date.fromordinal(starts[-1])
+    if not together:
+        return Obstacle(LINKS if len(chains) > 1 else SPACING, *span)
+    stop = max(together, key=lambda stop: (stop.reached, -stop.start))
+    chain, step = chains[stop.track], chains[stop.track].steps[stop.k]
+    low = chain.window(step, stop.start, problem.horizon_end.toordinal())[0]
+    first, last = sorted((max(low, stop.reached + 1), max(stop.due, low)))
+    return Obstacle(
+        LINKS,
+        date.fromordinal(first),
+        date.fromordinal(last),
+        chain.track.name,
+        step.number,
+        step.visit.minutes,
+    )
 
 
-def _never(problem: Problem, board: Board, chains: list[Chain], starts: list[int]) -> Iterator[Obstacle]:
+def _never(board: Board, chains: list[Chain], starts: list[int]) -> Iterator[Obstacle]:
     """Visits that no calendar of this site could hold."""
     span = date.fromordinal(starts[0]), date.fromordinal(starts[-1])
     for chain in chains:
@@ -62,37 +149,9 @@ def _never(problem: Problem, board: Board, chains: list[Chain], starts: list[int
                     yield replace(who, lack=NO_SKILL, kind=group.kind, skills=skills)
 
 
-def _stuck(problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]) -> Obstacle | None:
-    """The session that stops the start day which gets furthest; None where no start day is stopped by dates alone."""
-    horizon = problem.horizon_end.toordinal()
-    reaches = [Reach(chain, horizon) for chain in chains]
-    best: tuple[int, int, Reach, list[int]] | None = None
-    for start in starts:
-        for reach in reaches:
-            found = reach.forwards(start)
-            if not found[-1]:
-                if best is None or len(found) > best[0]:
-                    best = (len(found), start, reach, found)
-                break
-        else:
-            return None
-    if best is None:
-        return None
-    count, start, reach, found = best
-    return _describe(problem, course, board, reach, count - 1, start, starts, found)
-
-
-def _describe(
-    problem: Problem,
-    course: Course,
-    board: Board,
-    reach: Reach,
-    k: int,
-    start: int,
-    starts: list[int],
-    found: list[int],
-) -> Obstacle:
-    chain, step = reach.chain, reach.chain.steps[k]
+def _describe(problem: Problem, course: Course, board: Board, chain: Chain, stop: Stop, starts: list[int]) -> Obstacle:
+    reach, k, start = Reach(chain, problem.horizon_end.toordinal()), stop.k, stop.start
+    step = chain.steps[k]
     opens, closes = max(start + step.opens, start), start + step.closes
     if k == 0 and chain.is_first:
         # The first session may lie on any start day: the window of one of them would hide the others.
@@ -113,7 +172,7 @@ def _describe(
         lack = WINDOW if closes < opens else PAST if closes < today else HORIZON
         return replace(who, lack=lack, last=problem.horizon_end) if lack == HORIZON else replace(who, lack=lack)
     if k:
-        days = [reach.base + at for at in dates_in(found[k - 1])]
+        days = [reach.base + at for at in dates_in(reach.forwards(start)[k - 1])]
         near = _narrowed(chain, k, days, low, high)
         if near[0] > near[1] or step.given is not None:
             return replace(who, lack=GAP)
@@ -166,44 +225,3 @@ def _only(visit: Visit, kind: str) -> Visit:
         for hold in (visit.holds[index] for index in kept)
     )
     return Visit(visit.minutes, visit.treatment, holds)
-
-
-def _between(problem: Problem, board: Board, course: Course, chains: list[Chain], starts: list[int]) -> Obstacle:
-    """Dates alone stop no start day: what fails is the distance between sessions, or between tracks."""
-    span = date.fromordinal(starts[0]), date.fromordinal(starts[-1])
-    if len(chains) == 1:
-        return Obstacle(SPACING, *span)
-    best: tuple[int, int, Node] | None = None
-    for start, node in _furthest(problem, board, course, chains, starts):
-        if best is None or node.day > best[1]:
-            best = (start, node.day, node)
-    if best is None:
-        return Obstacle(LINKS, *span)
-    start, _, node = best
-    horizon = problem.horizon_end.toordinal()
-    due = [
-        (chain.window(chain.steps[node.placed[i]], start, horizon), i)
-        for i, chain in enumerate(chains)
-        if node.placed[i] < len(chain.steps)
-    ]
-    if not due:
-        return Obstacle(LINKS, *span)
-    (low, high), track = min(due, key=lambda entry: (entry[0][1], entry[1]))
-    step = chains[track].steps[node.placed[track]]
-    first, last = sorted((max(low, node.day + 1), max(high, low)))
-    days = date.fromordinal(first), date.fromordinal(last)
-    return Obstacle(LINKS, *days, chains[track].track.name, step.number, step.visit.minutes)
-
-
-def _furthest(
-    problem: Problem, board: Board, course: Course, chains: list[Chain], starts: list[int]
-) -> Iterator[tuple[int, Node]]:
-    """For each start day, the last date up to which the shared calendar of all tracks can be filled."""
-    links = Links(problem, problem.protocol_of(course), chains, board.line)
-    days = Days(chains, links, fits_of(board, chains, links))
-    for start in starts[:MOST_STARTS]:
-        joint = Joint(chains, links, start, problem.horizon_end.toordinal(), days, lambda: False)
-        if joint.possible:
-            joint.build()
-            if joint.nodes:
-                yield start, max(joint.nodes.values(), key=lambda node: (node.day, node.placed))

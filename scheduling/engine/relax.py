@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .changes import Other, alone_with, relaxed
-from .obstacle import find_obstacle
+from .obstacle import find_obstacle, find_stops
 from .problem import Course, Problem
 from .reason import Obstacle
 from .remedies import Remedies
@@ -27,8 +27,10 @@ class Refusal:
 
 def explain(problem: Problem, course: Course, others: list[Other], out_of_time: Callable[[], bool]) -> Refusal:
     remedies = Remedies(alone_with(problem, course, others), course, out_of_time)
-    obstacle = find_obstacle(remedies.problem, course, remedies.board, remedies.chains, remedies.starts)
-    remedies.stuck_on = obstacle.last.toordinal()
+    world = remedies.problem, course, remedies.board, remedies.chains, remedies.starts
+    stops = find_stops(*world)
+    obstacle = find_obstacle(*world, stops)
+    remedies.stops = {stop.start: stop for side in stops for stop in side}
     found = tuple(remedies.find())
     names = Names(several=len(remedies.protocol.tracks) > 1)
     return Refusal(obstacle, found, in_words(obstacle, found, names, untried=remedies.skipped))

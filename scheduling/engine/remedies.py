@@ -12,6 +12,7 @@ from datetime import date
 
 from .changes import by_size, minutes_of_change, relaxed
 from .intervals import without
+from .obstacle import Stop
 from .options import Chain, Step
 from .problem import Opening
 from .result import Relaxation
@@ -28,14 +29,20 @@ FAILS = 12
 LEAPS = (0, 1, 3, 7, 14)
 """By how many days a longer phase is tried beyond what dates alone ask for."""
 DAY = 1440
+REST = 7
+"""Days after the last date for the session that has none, from which on a change is too late."""
+FAR = 10_000
 
 
 class Remedies(Trials):
     """`skipped` says whether something that may help was left untried, for want of time."""
 
     skipped = False
-    stuck_on = 0
-    """The date (an ordinal) on which the course gets stuck: what lies near it is tried first."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.stops: dict[int, Stop] = {}
+        """How far each start day gets: what lies near that is tried first."""
 
     def find(self) -> list[Relaxation]:
         found: list[Relaxation] = []
@@ -166,12 +173,24 @@ class Remedies(Trials):
         return found[:MOST]
 
     def _dates(self, variant: Variant, starts: list[int]) -> list[tuple[int, int, int, list[int]]]:
-        """(least minutes, days from where the course gets stuck, date, start days) of the dates that may be enough.
+        """(least minutes, days from where a start day gets stuck, date, start days) of the dates that may be enough.
 
-        Smallest first, of equals what lies nearest to where the course gets stuck.
+        Smallest first, of equals what lies nearest to where a start day gets stuck.
         """
-        found = dates_that_help(variant, self.horizon, starts)
-        return sorted((self._least(variant, day), abs(day - self.stuck_on), day, on) for day, on in found.items())
+        found = []
+        for day, on in dates_that_help(variant, self.horizon, starts).items():
+            near = sorted((self._distance(day, start), start) for start in on)
+            near = [entry for entry in near if entry[0] < FAR]
+            if near:
+                found.append((self._least(variant, day), near[0][0], day, [start for _, start in near]))
+        return sorted(found)
+
+    def _distance(self, day: int, start: int) -> int:
+        """Days between a date and where a start day gets stuck; what comes after that is too late to help."""
+        stop = self.stops.get(start)
+        if stop is None:
+            return 0
+        return FAR if day > stop.due + REST else abs(day - stop.reached)
 
     def _least(self, variant: Variant, day: int) -> int:
         sizes = sizes_on(variant, self.course, self.line, day)
