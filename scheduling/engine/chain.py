@@ -1,8 +1,8 @@
-"""One track, solved exactly: best-first search over dated starts, led by the bounds of `tables`.
+"""One track, solved exactly: best-first search over dated starts, led by the bounds of `tables` and `multipliers`.
 
 A label is a session with its start and resource, and the cheapest known way to it. The entry of the heap with the
 least bound is followed first, so the first label of the last session is a cheapest plan. A label is dropped when
-another one of the same session, date and resource, reached no dearer, leaves at least the same ways on.
+another one of the same session and date, reached no dearer, leaves at least the same ways on.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .multipliers import Bounds, limits_of, priced
 from .options import INF, Chain
-from .tables import LENGTH_POINTS, Tables, quick_bound, step_back
+from .tables import FAR, LENGTH_POINTS, Tables, quick_bound, step_back
 
 START_POINTS = 10
 
@@ -29,6 +30,14 @@ class Label:
     earliest: tuple[int, ...]
     """For the sessions after this one, the first date that `max_in` leaves them (0: any)."""
     before: Label | None
+
+    def dates(self) -> list[int]:
+        """The dates of the sessions up to this one."""
+        found, here = [], self
+        while here.before is not None:
+            found.append(here.day)
+            here = here.before
+        return found[::-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +76,48 @@ def plan_chain(
     return Search(chain, earliest, latest, horizon, ceiling, weight).run(limit, out_of_time)
 
 
+Way = tuple[int, int, int, int]
+"""The least cost of a plan on a date, the date, the points up to it, and what the limits' prices add to the rest."""
+Room = tuple[int, int]
+EASY: Room = (-INF, INF)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A session on a date after a label: the treatment starts that close nothing, and its resources, cheapest first."""
+
+    k: int
+    day: int
+    earliest: tuple[int, ...]
+    room: Room
+    choices: list[tuple[int, int, int]]
+    """(least cost of a plan, resource, points without the start)"""
+
+
 class Search:
+    """Entries of the heap, each with the least that a plan through it can cost:
+
+    - "day", "tables", "bounds": a start day, its bounds finer from one to the next;
+    - "dates": a label and the dates of the session after it, from one on;
+    - "resources": the same with the date settled, and its resources, from one on;
+    - "starts": the same with the resource settled, and its starts, from one on.
+    """
+
     def __init__(self, chain: Chain, earliest: int, latest: int, horizon: int, ceiling: int, weight: int) -> None:
         self.chain, self.horizon, self.ceiling, self.weight = chain, horizon, ceiling, weight
+        self.count = len(chain.steps)
         self.heap: list[tuple] = []
         self.serial = self.steps = 0
-        self.tables: dict[int, Tables] = {}
         self.closed: dict[tuple, list[int]] = {}
+        self.easy: dict[tuple, dict[int, int]] = {}
+        self.rooms: dict[tuple[int, int, int, int], Room | None] = {}
         self.keep = kept_dates(chain)
-        self.last_given = max([s.given.day for s in chain.steps if s.given is not None], default=0)
+        self.limits = limits_of(chain)
         for day in start_days(chain, earliest, latest):
-            bound = START_POINTS * max(day - earliest, 0) + quick_bound(chain, day, horizon)
+            cost = START_POINTS * max(day - earliest, 0)
+            bound = cost + quick_bound(chain, day, horizon)
             if bound < INF:
-                self._push(bound, bound, 0, ("day", day, START_POINTS * max(day - earliest, 0)))
+                self._push(bound, bound, 0, ("day", day, cost))
 
     def _push(self, bound: int, cost: int, k: int, entry: tuple) -> None:
         if bound < self.ceiling:
@@ -88,78 +126,129 @@ class Search:
             heapq.heappush(self.heap, (key, -k, self.serial, bound, entry))
 
     def run(self, limit: int, out_of_time: Callable[[], bool]) -> Answer:
-        count = len(self.chain.steps)
+        days: dict[str, Callable[..., None]] = {
+            "day": self._open_day,
+            "tables": self._open_tables,
+            "bounds": self._open_bounds,
+        }
+        spots: dict[str, Callable[..., Label | None]] = {
+            "dates": self._open_date,
+            "resources": self._open_resource,
+            "starts": self._open_start,
+        }
         while self.heap:
             self.steps += 1
             if self.steps > limit or (self.steps % 64 == 0 and out_of_time()):
                 return Answer(None, min(entry[3] for entry in self.heap))
-            _, minus_k, _, bound, entry = heapq.heappop(self.heap)
-            if entry[0] == "day":
-                self._open_day(entry[1], entry[2])
+            _, _, _, bound, entry = heapq.heappop(self.heap)
+            if entry[0] in days:
+                days[entry[0]](*entry[1:])
                 continue
-            label = self._follow(-minus_k, bound, entry)
-            if label is None:
-                continue
-            if -minus_k == count:
-                exact = bound if self.weight == 16 else 0
-                return Answer(bound, exact, path(label))
-            self._extend(-minus_k, label, entry[1])
+            label = spots[entry[0]](bound, *entry[1:])
+            if label is not None:
+                return Answer(label.cost, label.cost if self.weight == 16 else 0, path(label))
         return Answer(None, INF if self.ceiling >= INF else self.ceiling)
 
+    # Start days
+
     def _open_day(self, day: int, cost: int) -> None:
-        tables = self.tables[day] = Tables(self.chain, day, self.horizon)
-        if not tables.possible:
-            return
+        tables = Tables(self.chain, day, self.horizon)
+        if tables.possible:
+            bounds = Bounds(tables, self.limits)
+            self._push(cost + bounds.least(), cost, 0, ("tables", bounds, cost))
+
+    def _open_tables(self, bounds: Bounds, cost: int) -> None:
+        if self.limits and self.weight == 16:
+            bounds = priced(bounds, self.horizon)
+        self._push(cost + bounds.least(), cost, 0, ("bounds", bounds, cost))
+
+    def _open_bounds(self, bounds: Bounds, cost: int) -> None:
+        day = bounds.tables.start_day
         root = Label(cost, day, 0, -INF, 0, (), None)
-        ways = []
-        for on, values in tables.value[0].items():
-            extra = LENGTH_POINTS * (on - day)
-            ways += [(cost + extra + value, on, r, cost + extra) for r, value in enumerate(values) if value < INF]
-        self._offer(0, root, tables, ways)
+        ahead, ways = bounds.ahead[0], []
+        for on, low in bounds.low[0].items():
+            points = cost + LENGTH_POINTS * (on - day)
+            ways.append((points - (-(low + ahead) // bounds.unit), on, points, ahead))
+        self._offer(0, bounds, root, ways)
 
-    def _extend(self, k: int, label: Label, tables: Tables) -> None:
-        """Offer every date and resource that session k (from 0) can have after a label."""
-        first = label.earliest[0] if label.earliest else 0
-        change = self.chain.continuity_points
-        ways = []
+    # What comes after a label
+
+    def _extend(self, k: int, bounds: Bounds, label: Label) -> None:
+        """Offer every date that session k (from 0) can have after a label, with the least cost of a plan on it."""
+        tables, low, unit = bounds.tables, bounds.low[k], bounds.unit
+        first = label.earliest[0] if label.earliest and self.chain.steps[k].given is None else 0
+        ahead, slope = bounds.limits_after(k, label.dates()) if bounds.open[k] else (bounds.ahead[k], 0)
+        change, ways = self.chain.continuity_points * unit, []
         for day in tables.next_days(k - 1, label.day):
-            if day < first and self.chain.steps[k].given is None:
+            if day < first:
                 continue
-            points = label.cost + tables.edge(k, day - label.day)
-            for r, value in enumerate(tables.value[k][day]):
-                if value < INF:
-                    cost = points + step_back(change, label.resource, r)
-                    ways.append((cost + value, day, r, cost))
-        self._offer(k, label, tables, ways)
+            least = low[day]
+            if label.resource:
+                values = tables.value[k][day]
+                least = min(least + change, values[label.resource], values[0])
+            points, more = label.cost + tables.edge(k, day - label.day), ahead - slope * day
+            ways.append((points - (-(least + more) // unit), day, points, more))
+        self._offer(k, bounds, label, ways)
 
-    def _offer(self, k: int, label: Label, tables: Tables, ways: list[tuple[int, int, int, int]]) -> None:
+    def _offer(self, k: int, bounds: Bounds, label: Label, ways: list[Way]) -> None:
         ways.sort()
         if ways:
-            self._push(ways[0][0], ways[0][3], k + 1, ("way", tables, label, ways, 0, 0, False))
+            self._push(ways[0][0], ways[0][2], k + 1, ("dates", k, bounds, label, ways, 0))
 
-    def _follow(self, reached: int, bound: int, entry: tuple) -> Label | None:
-        """Make the label of a heap entry, and put back what else the entry stands for."""
-        _, tables, before, ways, at, position, opened = entry
-        k = reached - 1
-        chain, step = self.chain, self.chain.steps[k]
-        if not opened and at + 1 < len(ways):
-            self._push(ways[at + 1][0], ways[at + 1][3], reached, ("way", tables, before, ways, at + 1, 0, False))
-        _, day, resource, cost = ways[at]
-        ranked = chain.ranked(step, day, resource)
-        rest = tables.value[k][day][resource] - chain.least(step, day)[resource]
-        position = self._next_kept(k, before, ranked, position)
+    def _open_date(self, bound: int, k: int, bounds: Bounds, label: Label, ways: list[Way], at: int) -> Label | None:
+        if at + 1 < len(ways):
+            self._push(ways[at + 1][0], ways[at + 1][2], k + 1, ("dates", k, bounds, label, ways, at + 1))
+        _, day, points, more = ways[at]
+        change, choices = self.chain.continuity_points, []
+        for r, value in enumerate(bounds.tables.value[k][day]):
+            if value < FAR:
+                cost = points + step_back(change, label.resource, r)
+                choices.append((cost - (-(value + more) // bounds.unit), r, cost))
+        choices.sort()
+        earliest = self._earliest(k, label, day)
+        room = self._room(k, bounds, day, earliest)
+        if room is None:
+            return None
+        return self._open_resource(bound, bounds, label, Spot(k, day, earliest, room, choices), 0)
+
+    def _open_resource(self, bound: int, bounds: Bounds, label: Label, spot: Spot, at: int) -> Label | None:
+        if at + 1 < len(spot.choices):
+            floor, _, cost = spot.choices[at + 1]
+            self._push(floor, cost, spot.k + 1, ("resources", bounds, label, spot, at + 1))
+        return self._open_start(bound, bounds, label, spot, at, 0)
+
+    def _open_start(self, bound: int, bounds: Bounds, label: Label, spot: Spot, at: int, position: int) -> Label | None:
+        """Make the label of a start, or put it back where it costs more. Only a label that ends a plan is returned."""
+        k, day = spot.k, spot.day
+        floor, resource, cost = spot.choices[at]
+        step = self.chain.steps[k]
+        ranked = self.chain.ranked(step, day, resource)
+        position = self._next_kept(k, label, ranked, position)
         if position == len(ranked):
             return None
         points, index = ranked[position]
-        if cost + points + rest > bound:
-            self._push(cost + points + rest, cost + points, reached, ("way", tables, before, ways, at, position, True))
+        key = (k, bounds.tables.start_day, day, spot.earliest)
+        if self._is_easy(key, resource, cost + points):
             return None
-        if position + 1 < len(ranked):
-            sibling = cost + ranked[position + 1][0]
-            self._push(sibling + rest, sibling, reached, ("way", tables, before, ways, at, position + 1, True))
-        treat = chain.second_of(step, index) + step.lead
-        label = Label(cost + points, day, index, treat, resource, self._earliest(k, before, day), before)
-        return label if self._is_new(k, label, tables) else None
+        floor += points - ranked[0][0]
+        if floor > bound:
+            self._push(floor, cost + points, k + 1, ("starts", bounds, label, spot, at, position))
+            return None
+        treat = self.chain.second_of(step, index) + step.lead
+        made = Label(cost + points, day, index, treat, resource, spot.earliest, label)
+        if k + 1 == self.count:
+            return made
+        if spot.room[0] <= treat <= spot.room[1]:
+            # Nothing that any start of this date leaves open is closed to this one: no dearer one is needed.
+            costs = self.easy.setdefault(key, {})
+            costs[resource] = min(costs.get(resource, INF), made.cost)
+        elif position + 1 < len(ranked):
+            more = ranked[position + 1][0]
+            entry = ("starts", bounds, label, spot, at, position + 1)
+            self._push(floor + more - points, cost + more, k + 1, entry)
+        if self._is_new(key, bounds, made):
+            self._extend(k + 1, bounds, made)
+        return None
 
     def _next_kept(self, k: int, before: Label, ranked: list[tuple[int, int]], position: int) -> int:
         """The first position from `position` on whose start keeps the gap to the session before."""
@@ -188,34 +277,55 @@ class Search:
             out.pop()
         return tuple(out)
 
-    def _is_new(self, k: int, label: Label, tables: Tables) -> bool:
+    # Labels that need no following
+
+    def _room(self, k: int, bounds: Bounds, day: int, earliest: tuple[int, ...]) -> Room | None:
+        """The treatment starts of session k on a date that close no start of the next one; None without a next one."""
+        if k + 1 == self.count:
+            return EASY
+        chain, follow = self.chain, self.chain.steps[k + 1]
+        first = earliest[0] if earliest and follow.given is None else 0
+        key = (k, bounds.tables.start_day, day, first)
+        if key not in self.rooms:
+            days = [next_day for next_day in bounds.tables.next_days(k, day) if next_day >= first]
+            if not days:
+                room = None
+            elif chain.steps[k].given is not None and follow.given is not None:
+                room = EASY
+            else:
+                low, high = chain.reach(follow, days[-1])[1], chain.reach(follow, days[0])[0]
+                room = low - follow.most, high - follow.least
+            self.rooms[key] = room
+        return self.rooms[key]
+
+    def _is_easy(self, key: tuple, resource: int, cost: int) -> bool:
+        """Whether a label that closes nothing was reached no dearer, a change from its resource counted."""
+        costs = self.easy.get(key)
+        if not costs:
+            return False
+        return cost >= costs.get(resource, INF) or cost >= min(costs.values()) + self.chain.continuity_points
+
+    def _is_new(self, key: tuple, bounds: Bounds, label: Label) -> bool:
         """Whether no label closed before leaves the same ways on; remembers the label if so."""
-        key = (k, tables.start_day, label.day, label.resource, label.earliest)
-        held = self.closed.setdefault(key, [])
-        if k + 1 == len(self.chain.steps):
-            return True
-        if any(self._covers(k, tables, treat, label) for treat in held):
+        held = self.closed.setdefault((*key, label.resource), [])
+        if any(self._covers(key[0], bounds, treat, label) for treat in held):
             return False
         held.append(label.treat)
         return True
 
-    def _covers(self, k: int, tables: Tables, treat: int, label: Label) -> bool:
+    def _covers(self, k: int, bounds: Bounds, treat: int, label: Label) -> bool:
         """Whether every start that can follow the label can follow one whose treatment starts at `treat` too."""
         if treat == label.treat:
             return True
-        follow = self.chain.steps[k + 1]
+        chain, follow = self.chain, self.chain.steps[k + 1]
         if treat > label.treat:
             low, high = label.treat + follow.least, treat + follow.least - 1
+        elif follow.most >= INF:
+            return True
         else:
-            if follow.most >= INF:
-                return True
             low, high = treat + follow.most + 1, label.treat + follow.most
-        for day in tables.days[k + 1]:
-            if day > label.day:
-                first, last = self.chain.reach(follow, day)
-                if first <= high and low <= last:
-                    return False
-        return True
+        days = bounds.tables.next_days(k, label.day)
+        return not any(chain.meets(follow, day, low, high) for day in days)
 
 
 def kept_dates(chain: Chain) -> list[int]:

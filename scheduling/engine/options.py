@@ -170,6 +170,7 @@ class Chain:
     is_first: bool = False
     continuity_points: int = 8
     _ranked: dict[tuple[int, int, int], list[tuple[int, int]]] = field(default_factory=dict)
+    _cheapest: dict[tuple[int, int], dict[int, int]] = field(default_factory=dict)
     _following: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
     def least(self, step: Step, day: int) -> list[int]:
@@ -184,6 +185,22 @@ class Chain:
         if found is None or step.current is None:
             return None if found is None else found.least
         return self._least_moved(step, step.current, day, found)
+
+    def cheapest(self, step: Step, low: int, high: int) -> tuple[int, int] | None:
+        """Of the dates from `low` to `high`, the first one with a start, and the least that one of them costs."""
+        if step.given is not None:
+            return step.given.day, 0
+        kind = (id(step.offers), step.number if step.current is not None else 0)
+        known = self._cheapest.setdefault(kind, {})
+        first, least = None, INF
+        for day in range(max(low, step.offers.line.first), min(high, step.offers.line.last) + 1):
+            points = known.get(day)
+            if points is None:
+                points = known[day] = min(self.nodes(step, day) or (INF,))
+            if points < INF:
+                first = day if first is None else first
+                least = min(least, points)
+        return None if first is None else (first, least)
 
     def _least_moved(self, step: Step, current: int, day: int, found: DayOffers) -> list[int]:
         """As `least`, for a session that is booked now: to stay costs its time, to move more."""

@@ -16,8 +16,8 @@ FAR = INF >> 1
 class Tables:
     """For one chain and one start day: `value[k][day][r]`, the least cost of sessions k+1 ... with that one there.
 
-    A date that is not in a table has no way to the end. With `relief`, each day up to session k is charged that much
-    less (`multipliers`).
+    A date that is not in a table has no way to the end. Values are counted in parts of a point, `unit` to the point;
+    `relief[k]` parts less are charged for each day from session k-1 to k (`multipliers`).
     """
 
     def __init__(
@@ -26,9 +26,10 @@ class Tables:
         start_day: int,
         horizon: int,
         length_points: int = LENGTH_POINTS,
+        unit: int = 1,
         relief: list[int] | None = None,
     ) -> None:
-        self.chain, self.start_day = chain, start_day
+        self.chain, self.start_day, self.unit = chain, start_day, unit
         self.length_points = length_points
         count = len(chain.steps)
         self.relief = relief or [0] * count
@@ -58,13 +59,15 @@ class Tables:
         return [next_day for next_day in range(first, min(last, self.windows[k + 1][1]) + 1) if next_day in follow]
 
     def _fill(self, k: int, rest: Rest | None) -> dict[int, list[int]]:
-        chain, step = self.chain, self.chain.steps[k]
+        chain, step, unit = self.chain, self.chain.steps[k], self.unit
         low, high = self.windows[k]
         out = {}
         for day in range(low, high + 1):
             nodes = chain.nodes(step, day)
             if nodes is None:
                 continue
+            if unit != 1:
+                nodes = [node * unit if node < FAR else INF for node in nodes]
             if rest is None:
                 out[day] = list(nodes)
                 continue
@@ -75,9 +78,27 @@ class Tables:
         return out
 
     def _rest(self, k: int) -> Rest:
-        step = self.chain.steps[k]
-        slope = self.length_points - self.relief[k]
-        return Rest(self.value[k], slope, step.per_period, step.period_days, self.chain.continuity_points)
+        step, unit = self.chain.steps[k], self.unit
+        slope = self.length_points * unit - self.relief[k]
+        change = self.chain.continuity_points * unit
+        return Rest(self.value[k], slope, step.per_period, step.period_days, unit, change)
+
+    def way(self) -> list[int]:
+        """The dates of a cheapest way."""
+        change = self.chain.continuity_points * self.unit
+        points = self.length_points * self.unit
+        _, day, r = min(
+            (min(values) + points * day, day, values.index(min(values))) for day, values in self.value[0].items()
+        )
+        dates = [day]
+        for k in range(1, len(self.value)):
+            _, day, r = min(
+                (self.unit * self.edge(k, n - day) - self.relief[k] * (n - day) + v + step_back(change, r, q), n, q)
+                for n in self.next_days(k - 1, day)
+                for q, v in enumerate(self.value[k][n])
+            )
+            dates.append(day)
+        return dates
 
 
 class Rest:
@@ -87,7 +108,9 @@ class Rest:
     least over the dates that can follow is the least of a stretch of a list, minus what the line has at the date.
     """
 
-    def __init__(self, value: dict[int, list[int]], slope: int, per_period: int, period_days: int, change: int) -> None:
+    def __init__(
+        self, value: dict[int, list[int]], slope: int, per_period: int, period_days: int, unit: int, change: int
+    ) -> None:
         self.low, self.high, self.change = min(value), max(value), change
         gone = [INF] * len(next(iter(value.values())))
         rows = [value.get(day, gone) for day in range(self.low, self.high + 1)]
@@ -97,11 +120,11 @@ class Rest:
             columns = [free, *([min(a, b) for a, b in zip(column, free, strict=True)] for column in columns[1:])]
         # Index 0 for any resource: the visit before has none, or changes to the best.
         columns[0] = [min(row) for row in rows]
-        bend = 3 * per_period
-        self.lines = [Line(columns, slope - bend, 3 * period_days if bend else 0)]
+        bend, base = 3 * per_period * unit, 3 * period_days * unit
+        self.lines = [Line(columns, slope - bend, base if bend else 0)]
         self.even = 0
         if bend:
-            self.lines.append(Line(columns, slope + bend, -3 * period_days))
+            self.lines.append(Line(columns, slope + bend, -base))
             self.even = -(-period_days // per_period)
 
     def least(self, nodes: list[int], day: int, first: int, last: int) -> list[int] | None:
@@ -154,17 +177,21 @@ def step_back(change: int, one: int, other: int) -> int:
 
 
 def quick_bound(chain: Chain, start_day: int, horizon: int) -> int:
-    """A lower bound on length, spread and time of a chain that starts on a day, without any table."""
-    total, furthest = 0, start_day
-    for step in chain.steps:
-        if step.given is not None:
-            furthest = max(furthest, step.given.day)
-            continue
+    """A lower bound on length, spread and time of a chain that starts on a day, without any table.
+
+    Session by session the first date that those before it leave, and the cheapest start from there on.
+    """
+    total, furthest, day = 0, start_day, start_day
+    for k, step in enumerate(chain.steps):
         low, high = chain.window(step, start_day, horizon)
-        furthest = max(furthest, low)
-        if low > high:
+        if k and step.given is None:
+            low = max(low, chain.following(k - 1, day)[0])
+        found = chain.cheapest(step, low, high)
+        if found is None:
             return INF
-    for step in chain.steps:
+        day, points = found
+        total += points
+        furthest = max(furthest, day)
         if step.per_period:
             rest = step.period_days % step.per_period
             total += 3 * min(rest, step.per_period - rest)
