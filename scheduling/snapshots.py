@@ -87,10 +87,10 @@ def read_problem(
     )
 
 
-def read_clinic(*, site: Site, visit: engine.Visit, now: datetime, last_on: date) -> engine.Problem:
-    """The site as it stands up to a date, with the resources that a visit needs, and nobody to place."""
+def read_clinic(*, site: Site, visit: engine.Visit | None = None, now: datetime, last_on: date) -> engine.Problem:
+    """The site as it stands up to a date, with the resources that a visit needs or all, and nobody to place."""
     until = _midnight(site, last_on + 2 * ONE_DAY)
-    resources = _read_resources(site, [visit], now, until)
+    resources = _read_resources(site, None if visit is None else [visit], now, until)
     return engine.Problem(
         site=_read_site(site, now, last_on),
         resources=resources,
@@ -146,10 +146,13 @@ def _week(rows: Iterable[HoursTable]) -> engine.Week:
 
 
 def _read_resources(
-    site: Site, visits: Iterable[engine.Visit], now: datetime, until: datetime
+    site: Site, visits: Iterable[engine.Visit] | None, now: datetime, until: datetime
 ) -> tuple[engine.Resource, ...]:
-    kinds = {hold.kind for visit in visits for hold in visit.holds}
-    rows = list(Resource.objects.working().filter(site=site, kind__in=kinds).order_by("pk"))
+    """Those of the kinds that these visits need; all where no visits are given."""
+    working = Resource.objects.working().filter(site=site).order_by("pk")
+    if visits is not None:
+        working = working.filter(kind__in={hold.kind for visit in visits for hold in visit.holds})
+    rows = list(working)
     hours: dict[int, list[HoursTable]] = defaultdict(list)
     for row in ResourceHours.objects.filter(resource__in=rows):
         hours[row.resource_id].append(row)

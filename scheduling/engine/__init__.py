@@ -5,6 +5,8 @@
     cost(problem, result) -> CostParts
     legal_starts(problem, course_id, track, number, *, fixed=None, from_date=None, to_date=None) -> list[Offer]
     openings(problem, visit, from_date, to_date) -> list[Offer]
+    fill(problem, windows, out_of_time) -> Filling
+    closed_windows(problem, course, windows, out_of_time) -> list of windows
     relaxed(problem, course_id, relaxation) -> Problem
     read_problem(text or dict), write_problem(problem), read_result(text or dict), write_result(result)
 
@@ -15,6 +17,7 @@ from .alternatives import Outline, outline
 from .cost import cost
 from .document import read_problem, read_result, write_problem, write_result
 from .faults import FormatError
+from .filling import Filling, closed_windows, fill
 from .intervals import Interval
 from .offers import Offer, legal_starts, openings
 from .problem import (
@@ -45,6 +48,7 @@ from .result import (
 )
 from .rules import check
 from .search import plan
+from .seat_time import SeatMinutes, SeatTime
 
 __all__ = [
     "DIFFERENCES",
@@ -56,6 +60,7 @@ __all__ = [
     "CostParts",
     "Course",
     "CoursePlan",
+    "Filling",
     "FormatError",
     "HoldNeed",
     "Interval",
@@ -71,6 +76,8 @@ __all__ = [
     "Relaxation",
     "Resource",
     "Result",
+    "SeatMinutes",
+    "SeatTime",
     "Site",
     "Slot",
     "Track",
@@ -78,7 +85,9 @@ __all__ = [
     "Visit",
     "Week",
     "check",
+    "closed_windows",
     "cost",
+    "fill",
     "legal_starts",
     "minutes_of",
     "openings",

@@ -1,0 +1,96 @@
+"""Fill the changed clinic with the referrals, and count. Reads rows, never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from scheduling import engine
+from scheduling.whatif.bottleneck import Bottleneck, find_bottleneck, needs_of
+from scheduling.whatif.figures import (
+    Group,
+    Use,
+    Week,
+    count_use,
+    describe_group,
+    describe_week,
+    figure_days,
+    sum_use,
+    weeks_of,
+)
+from scheduling.whatif.question import Question, pose_question, reading_only, start_windows
+
+
+@dataclass(frozen=True)
+class Answer:
+    question: Question
+    groups: tuple[Group, ...]
+    weeks: tuple[Week, ...]
+    use: tuple[Use, ...]
+    bottleneck: Bottleneck | None
+    stranded: int
+    """Booked visits on the closed dates: they would have to be moved, and their time is in no figure after."""
+    kinds: Mapping[str, str]
+    """The names of the kinds by code."""
+    needed: tuple[str, ...]
+    """The kinds that the referrals need or that are added."""
+    cut_short: bool
+
+    @property
+    def asked(self) -> int:
+        return sum(group.asked for group in self.groups)
+
+    @property
+    def fit(self) -> int:
+        return sum(group.fit for group in self.groups)
+
+
+def answer_question(question: Question, *, now: datetime, out_of_time: Callable[[], bool]) -> Answer:
+    """Fill the changed clinic with the referrals, week by week, and count."""
+    with reading_only():
+        posed = pose_question(question, now=now)
+    filling = engine.fill(posed.after, list(start_windows(question)), out_of_time)
+    placed = [(course, filling.sessions[course.id]) for course in posed.after.courses if course.id in filling.sessions]
+    _assert_legal(posed.after, filling.sessions)
+    shut = {code: _shut(question, posed.after, code, out_of_time) for code, _ in question.referrals}
+    days = figure_days(question, posed.after, placed)
+    short, is_cut = find_bottleneck(question, posed.after, placed, out_of_time)
+    uses = count_use(posed, placed, days)
+    return Answer(
+        question=question,
+        groups=tuple(describe_group(code, count, posed, placed, shut[code]) for code, count in question.referrals),
+        weeks=tuple(describe_week(week, uses, posed, placed) for week in weeks_of(days)),
+        use=sum_use(uses, days),
+        bottleneck=short,
+        stranded=posed.stranded,
+        kinds=posed.kinds,
+        needed=tuple(sorted({need.kind for need in needs_of(posed.after)} | {kind for kind, _, _ in question.added})),
+        cut_short=filling.cut_short or is_cut,
+    )
+
+
+def _shut(
+    question: Question, problem: engine.Problem, code: str, out_of_time: Callable[[], bool]
+) -> list[tuple[date, date]]:
+    """The days on which no course of a protocol can start, in as few spans as they make."""
+    course = next(course for course in problem.courses if course.protocol == code)
+    found: list[tuple[date, date]] = []
+    for first, last in engine.closed_windows(problem, course, list(start_windows(question)), out_of_time):
+        if found and (first - found[-1][1]).days == 1:
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+    return found
+
+
+def _assert_legal(problem: engine.Problem, sessions: Mapping[str, tuple[engine.PlacedSession, ...]]) -> None:
+    """The last word is with `check`, not with the search."""
+    answers = tuple(
+        engine.CoursePlan(course.id, engine.PLANNED, sessions[course.id])
+        if course.id in sessions
+        else engine.CoursePlan(course.id, engine.UNKNOWN)
+        for course in problem.courses
+    )
+    if found := engine.check(problem, engine.Result(answers, 0)):
+        raise AssertionError(f"The planner broke a rule: {found[0].message}")

@@ -1,0 +1,120 @@
+"""What the placed referrals mean: courses by week, and the seat time of each kind before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from scheduling import engine
+from scheduling.engine import SeatMinutes, SeatTime
+from scheduling.posing import local_date
+from scheduling.whatif.question import Posed, Question
+
+Placed = Sequence[tuple[engine.Course, tuple[engine.PlacedSession, ...]]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The referrals of one protocol: how many fit, and from when to when.
+
+    `shut` are the spans of days on which none could start even if the clinic were empty.
+    """
+
+    code: str
+    name: str
+    asked: int
+    fit: int
+    first_start: date | None
+    last_start: date | None
+    last_visit: date | None
+    shut: tuple[tuple[date, date], ...]
+
+
+@dataclass(frozen=True)
+class Use:
+    """The seat time of a kind before and with the change."""
+
+    kind: str
+    before: SeatMinutes
+    after: SeatMinutes
+
+
+@dataclass(frozen=True)
+class Week:
+    """Courses that have started and finished by the end of the week, and the use of each kind in it."""
+
+    first_on: date
+    last_on: date
+    started: int
+    finished: int
+    use: tuple[Use, ...]
+
+
+def _dates(problem: engine.Problem, sessions: Iterable[engine.PlacedSession]) -> list[date]:
+    return sorted(local_date(problem, session) for session in sessions)
+
+
+def figure_days(question: Question, problem: engine.Problem, placed: Placed) -> list[date]:
+    """The days that figures are given for: to the last visit of the referrals, or all weeks asked for without any."""
+    last = max((_dates(problem, sessions)[-1] for _, sessions in placed), default=question.latest_on)
+    return [question.start_on + timedelta(days=i) for i in range((last - question.start_on).days + 1)]
+
+
+def weeks_of(days: Sequence[date]) -> list[list[date]]:
+    found: dict[date, list[date]] = {}
+    for day in days:
+        found.setdefault(day - timedelta(days=day.weekday()), []).append(day)
+    return list(found.values())
+
+
+def count_use(posed: Posed, placed: Placed, days: Sequence[date]) -> dict[date, dict[str, Use]]:
+    before, after = SeatTime(posed.before), SeatTime(posed.after, placed)
+    found: dict[date, dict[str, Use]] = {}
+    for day in days:
+        one, other = _by_kind(before, day), _by_kind(after, day)
+        kinds = sorted({*one, *other}, key=lambda code: posed.kinds.get(code, code))
+        none = SeatMinutes()
+        found[day] = {kind: Use(kind, one.get(kind, none), other.get(kind, none)) for kind in kinds}
+    return found
+
+
+def _by_kind(seats: SeatTime, day: date) -> dict[str, SeatMinutes]:
+    found: dict[str, SeatMinutes] = {}
+    for resource in seats.problem.resources:
+        found[resource.kind] = found.get(resource.kind, SeatMinutes()).plus(seats.minutes(resource, day))
+    return found
+
+
+def sum_use(uses: Mapping[date, Mapping[str, Use]], days: Iterable[date]) -> tuple[Use, ...]:
+    total: dict[str, Use] = {}
+    for day in days:
+        for kind, use in uses[day].items():
+            old = total.get(kind, Use(kind, SeatMinutes(), SeatMinutes()))
+            total[kind] = Use(kind, old.before.plus(use.before), old.after.plus(use.after))
+    return tuple(total.values())
+
+
+def describe_group(code: str, asked: int, posed: Posed, placed: Placed, shut: Sequence[tuple[date, date]]) -> Group:
+    spans = [_dates(posed.after, sessions) for course, sessions in placed if course.protocol == code]
+    return Group(
+        code=code,
+        name=posed.names[code],
+        asked=asked,
+        fit=len(spans),
+        first_start=min((span[0] for span in spans), default=None),
+        last_start=max((span[0] for span in spans), default=None),
+        last_visit=max((span[-1] for span in spans), default=None),
+        shut=tuple(shut),
+    )
+
+
+def describe_week(days: list[date], uses: Mapping[date, Mapping[str, Use]], posed: Posed, placed: Placed) -> Week:
+    spans = [_dates(posed.after, sessions) for _, sessions in placed]
+    return Week(
+        first_on=days[0],
+        last_on=days[-1],
+        started=sum(span[0] <= days[-1] for span in spans),
+        finished=sum(span[-1] <= days[-1] for span in spans),
+        use=sum_use(uses, days),
+    )
