@@ -16,6 +16,7 @@ from .options import INF, Chain
 from .tables import FAR, LENGTH_POINTS, Tables, quick_bound, step_back
 
 START_POINTS = 10
+EASY_STEPS = 1200
 
 
 @dataclass(slots=True)
@@ -73,7 +74,16 @@ def plan_chain(
 
     `weight` is how far the bounds lead, in sixteenths: 16 finds a cheapest plan, more finds a good one sooner.
     """
-    return Search(chain, earliest, latest, horizon, ceiling, weight).run(limit, out_of_time)
+    search = Search(chain, earliest, latest, horizon, ceiling, weight)
+    if weight != 16 or not search.limits:
+        return search.run(limit, out_of_time)
+    answer = search.run(min(limit, EASY_STEPS), out_of_time)
+    if answer.proven or answer.bound >= ceiling or limit <= EASY_STEPS:
+        return answer
+    # `max_in` makes it hard: once more with its prices, which pay only now.
+    again = Search(chain, earliest, latest, horizon, ceiling, weight)
+    again.tables, again.together, again.with_prices = search.tables, search.together, True
+    return again.run(limit, out_of_time)
 
 
 Way = tuple[int, int, int, int]
@@ -97,7 +107,7 @@ class Spot:
 class Search:
     """Entries of the heap, each with the least that a plan through it can cost:
 
-    - "day", "tables", "bounds": a start day, its bounds finer from one to the next;
+    - "day", "rated", "tables", "bounds": a start day, its bounds finer from one to the next;
     - "dates": a label and the dates of the session after it, from one on;
     - "resources": the same with the date settled, and its resources, from one on;
     - "starts": the same with the resource settled, and its starts, from one on.
@@ -113,7 +123,11 @@ class Search:
         self.rooms: dict[tuple[int, int, int, int], Room | None] = {}
         self.keep = kept_dates(chain)
         self.limits = limits_of(chain)
-        for day in start_days(chain, earliest, latest):
+        self.with_prices = False
+        self.tables: dict[int, Tables] = {}
+        self.starts = start_days(chain, earliest, latest)
+        self.together: Tables | None = None
+        for day in self.starts:
             cost = START_POINTS * max(day - earliest, 0)
             bound = cost + quick_bound(chain, day, horizon)
             if bound < INF:
@@ -128,6 +142,7 @@ class Search:
     def run(self, limit: int, out_of_time: Callable[[], bool]) -> Answer:
         days: dict[str, Callable[..., None]] = {
             "day": self._open_day,
+            "rated": self._open_rated,
             "tables": self._open_tables,
             "bounds": self._open_bounds,
         }
@@ -152,13 +167,26 @@ class Search:
     # Start days
 
     def _open_day(self, day: int, cost: int) -> None:
-        tables = Tables(self.chain, day, self.horizon)
+        if self.tables and day not in self.tables and len(self.starts) > 2:
+            # One table for all start days costs little more than one for a single day, and most need no other.
+            if self.together is None:
+                self.together = Tables(self.chain, self.starts[0], self.horizon, last_start=self.starts[-1])
+            least = min(self.together.value[0].get(day, [INF]))
+            if least < INF:
+                self._push(cost + least, cost, 0, ("rated", day, cost))
+            return
+        self._open_rated(day, cost)
+
+    def _open_rated(self, day: int, cost: int) -> None:
+        if day not in self.tables:
+            self.tables[day] = Tables(self.chain, day, self.horizon)
+        tables = self.tables[day]
         if tables.possible:
             bounds = Bounds(tables, self.limits)
             self._push(cost + bounds.least(), cost, 0, ("tables", bounds, cost))
 
     def _open_tables(self, bounds: Bounds, cost: int) -> None:
-        if self.limits and self.weight == 16:
+        if self.with_prices:
             bounds = priced(bounds, self.horizon)
         self._push(cost + bounds.least(), cost, 0, ("bounds", bounds, cost))
 

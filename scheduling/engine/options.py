@@ -186,6 +186,11 @@ class Chain:
             return None if found is None else found.least
         return self._least_moved(step, step.current, day, found)
 
+    def first_from(self, step: Step, low: int, high: int) -> int:
+        """The first date from `low` on with a start, the one after `high` where there is none up to that."""
+        low, high = max(low, step.offers.line.first), min(high, step.offers.line.last)
+        return next((day for day in range(low, high + 1) if step.offers.day(day) is not None), high + 1)
+
     def cheapest(self, step: Step, low: int, high: int) -> tuple[int, int] | None:
         """Of the dates from `low` to `high`, the first one with a start, and the least that one of them costs."""
         if step.given is not None:

@@ -17,7 +17,8 @@ class Tables:
     """For one chain and one start day: `value[k][day][r]`, the least cost of sessions k+1 ... with that one there.
 
     A date that is not in a table has no way to the end. Values are counted in parts of a point, `unit` to the point;
-    `relief[k]` parts less are charged for each day from session k-1 to k (`multipliers`).
+    `relief[k]` parts less are charged for each day from session k-1 to k (`multipliers`). With `last_start` the windows
+    of all start days up to that one count together: one table that is never too high for any of them.
     """
 
     def __init__(
@@ -28,12 +29,13 @@ class Tables:
         length_points: int = LENGTH_POINTS,
         unit: int = 1,
         relief: list[int] | None = None,
+        last_start: int | None = None,
     ) -> None:
         self.chain, self.start_day, self.unit = chain, start_day, unit
         self.length_points = length_points
         count = len(chain.steps)
         self.relief = relief or [0] * count
-        self.windows = [chain.window(step, start_day, horizon) for step in chain.steps]
+        self.windows = self._windows(horizon, start_day if last_start is None else last_start)
         self.value: list[dict[int, list[int]]] = [{} for _ in range(count)]
         rest: Rest | None = None
         for k in range(count - 1, -1, -1):
@@ -43,6 +45,22 @@ class Tables:
             rest = self._rest(k)
         self.days: list[list[int]] = [list(found) for found in self.value]
         self.possible = bool(self.value[0])
+
+    def _windows(self, horizon: int, last_start: int) -> list[tuple[int, int]]:
+        """By session its window, without the dates that the sessions before it leave no room for."""
+        chain, out = self.chain, []
+        reached = 0
+        for k, step in enumerate(chain.steps):
+            low, high = chain.window(step, self.start_day, horizon)
+            if last_start != self.start_day:
+                high = chain.window(step, last_start, horizon)[1]
+            if step.given is None:
+                if k:
+                    low = max(low, chain.following(k - 1, reached)[0])
+                low = chain.first_from(step, low, high)
+            reached = low
+            out.append((low, high))
+        return out
 
     def edge(self, k: int, gap: int) -> int:
         """What it costs that session k (from 0) lies `gap` days after the one before it."""
