@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from scheduling import engine
-from scheduling.whatif.bottleneck import Bottleneck, find_bottleneck, needs_of
+from scheduling.whatif.bottleneck import Bottleneck, find_bottleneck
 from scheduling.whatif.figures import (
     Group,
+    Need,
     Use,
     Week,
     count_use,
     describe_group,
     describe_week,
     figure_days,
+    needs_of,
     sum_use,
     weeks_of,
 )
@@ -33,8 +35,8 @@ class Answer:
     """Booked visits on the closed dates: they would have to be moved, and their time is in no figure after."""
     kinds: Mapping[str, str]
     """The names of the kinds by code."""
-    needed: tuple[str, ...]
-    """The kinds that the referrals need or that are added."""
+    needed: tuple[Need, ...]
+    """What the referrals need, and what is added."""
     cut_short: bool
 
     @property
@@ -65,9 +67,15 @@ def answer_question(question: Question, *, now: datetime, out_of_time: Callable[
         bottleneck=short,
         stranded=posed.stranded,
         kinds=posed.kinds,
-        needed=tuple(sorted({need.kind for need in needs_of(posed.after)} | {kind for kind, _, _ in question.added})),
+        needed=_needed(question, posed.after),
         cut_short=filling.cut_short or is_cut,
     )
+
+
+def _needed(question: Question, problem: engine.Problem) -> tuple[Need, ...]:
+    needs = needs_of(problem)
+    known = {need.kind for need in needs}
+    return (*needs, *dict.fromkeys(Need(kind) for kind, _, _ in question.added if kind not in known))
 
 
 def _shut(

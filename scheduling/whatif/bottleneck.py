@@ -10,16 +10,8 @@ from datetime import date, timedelta
 from scheduling import engine
 from scheduling.engine import SeatMinutes, SeatTime
 from scheduling.posing import local_date
-from scheduling.whatif.figures import Placed
+from scheduling.whatif.figures import Need, Placed, needs_of, seats_of
 from scheduling.whatif.question import Question, start_windows
-
-
-@dataclass(frozen=True)
-class Need:
-    """A seat of a kind, with a skill where one is asked for: what one more of would help."""
-
-    kind: str
-    skill: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,13 +24,6 @@ class Bottleneck:
     need: Need
     further: int
     share: float
-
-
-def needs_of(problem: engine.Problem) -> list[Need]:
-    """What the visits of the courses need, each kind and skill once."""
-    codes = dict.fromkeys(course.protocol for course in problem.courses)
-    visits = [visit for code in codes for visit in problem.protocols[code].visits.values()]
-    return list(dict.fromkeys(Need(hold.kind, hold.skill) for visit in visits for hold in visit.holds))
 
 
 def find_bottleneck(
@@ -86,7 +71,7 @@ def _shares_at_wished_hours(problem: engine.Problem, placed: Placed) -> dict[Nee
     for day, wishes in _wished(problem, placed).items():
         for need, times in wishes.items():
             for minutes, count in times.items():
-                total = _seats_of(seats, need, day, minutes)
+                total = seats_of(seats, need, day, minutes)
                 found[need] = found[need].plus(SeatMinutes(total.held * count, total.open * count))
     return {need: total.share for need, total in found.items()}
 
@@ -103,11 +88,3 @@ def _wished(problem: engine.Problem, placed: Placed) -> dict[date, dict[Need, Co
                 minutes = ((1 << (hold.end - hold.begin)) - 1) << begin
                 day.setdefault(Need(hold.kind, hold.skill), Counter())[minutes] += 1
     return found
-
-
-def _seats_of(seats: SeatTime, need: Need, day: date, minutes: int) -> SeatMinutes:
-    total = SeatMinutes()
-    for resource in seats.problem.resources:
-        if resource.kind == need.kind and (need.skill is None or need.skill in resource.skills):
-            total = total.plus(seats.minutes(resource, day, minutes))
-    return total

@@ -32,10 +32,18 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Use:
-    """The seat time of a kind before and with the change."""
+class Need:
+    """A seat of a kind, with a skill where one is asked for."""
 
     kind: str
+    skill: str | None = None
+
+
+@dataclass(frozen=True)
+class Use:
+    """The seat time of what has a kind and a skill, before and with the change."""
+
+    need: Need
     before: SeatMinutes
     after: SeatMinutes
 
@@ -68,30 +76,35 @@ def weeks_of(days: Sequence[date]) -> list[list[date]]:
     return list(found.values())
 
 
-def count_use(posed: Posed, placed: Placed, days: Sequence[date]) -> dict[date, dict[str, Use]]:
+def count_use(posed: Posed, placed: Placed, days: Sequence[date]) -> dict[date, tuple[Use, ...]]:
+    """By date: the use of each kind of the site, and of what the courses need of a kind with a skill."""
     before, after = SeatTime(posed.before), SeatTime(posed.after, placed)
-    found: dict[date, dict[str, Use]] = {}
-    for day in days:
-        one, other = _by_kind(before, day), _by_kind(after, day)
-        kinds = sorted({*one, *other}, key=lambda code: posed.kinds.get(code, code))
-        none = SeatMinutes()
-        found[day] = {kind: Use(kind, one.get(kind, none), other.get(kind, none)) for kind in kinds}
-    return found
+    kinds = {Need(resource.kind) for resource in posed.after.resources}
+    needs = sorted(kinds.union(needs_of(posed.after)), key=lambda n: (posed.kinds.get(n.kind, n.kind), n.skill or ""))
+    return {day: tuple(Use(n, seats_of(before, n, day), seats_of(after, n, day)) for n in needs) for day in days}
 
 
-def _by_kind(seats: SeatTime, day: date) -> dict[str, SeatMinutes]:
-    found: dict[str, SeatMinutes] = {}
+def needs_of(problem: engine.Problem) -> list[Need]:
+    """What the visits of the courses need, each kind and skill once."""
+    codes = dict.fromkeys(course.protocol for course in problem.courses)
+    visits = [visit for code in codes for visit in problem.protocols[code].visits.values()]
+    return list(dict.fromkeys(Need(hold.kind, hold.skill) for visit in visits for hold in visit.holds))
+
+
+def seats_of(seats: SeatTime, need: Need, day: date, minutes: int = -1) -> SeatMinutes:
+    """The seat time of the resources that serve a need on a date; `minutes` is a set of its minutes, or -1 for all."""
+    total = SeatMinutes()
     for resource in seats.problem.resources:
-        found[resource.kind] = found.get(resource.kind, SeatMinutes()).plus(seats.minutes(resource, day))
-    return found
+        if resource.kind == need.kind and (need.skill is None or need.skill in resource.skills):
+            total = total.plus(seats.minutes(resource, day, minutes))
+    return total
 
 
-def sum_use(uses: Mapping[date, Mapping[str, Use]], days: Iterable[date]) -> tuple[Use, ...]:
-    total: dict[str, Use] = {}
-    for day in days:
-        for kind, use in uses[day].items():
-            old = total.get(kind, Use(kind, SeatMinutes(), SeatMinutes()))
-            total[kind] = Use(kind, old.before.plus(use.before), old.after.plus(use.after))
+def sum_use(uses: Mapping[date, Sequence[Use]], days: Iterable[date]) -> tuple[Use, ...]:
+    total: dict[Need, Use] = {}
+    for use in (use for day in days for use in uses[day]):
+        old = total.get(use.need, Use(use.need, SeatMinutes(), SeatMinutes()))
+        total[use.need] = Use(use.need, old.before.plus(use.before), old.after.plus(use.after))
     return tuple(total.values())
 
 
@@ -109,7 +122,7 @@ def describe_group(code: str, asked: int, posed: Posed, placed: Placed, shut: Se
     )
 
 
-def describe_week(days: list[date], uses: Mapping[date, Mapping[str, Use]], posed: Posed, placed: Placed) -> Week:
+def describe_week(days: list[date], uses: Mapping[date, Sequence[Use]], posed: Posed, placed: Placed) -> Week:
     spans = [_dates(posed.after, sessions) for _, sessions in placed]
     return Week(
         first_on=days[0],

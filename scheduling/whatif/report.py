@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from textwrap import wrap
 from typing import Any
 
 from scheduling.engine import SeatMinutes
 from scheduling.whatif.answer import Answer
-from scheduling.whatif.bottleneck import Bottleneck, Need
-from scheduling.whatif.figures import Group, Use, Week
+from scheduling.whatif.bottleneck import Bottleneck
+from scheduling.whatif.figures import Group, Need, Use, Week
 from scheduling.words import count_of, name_code, say_date
+
+HEAD = 12
+"""How wide a column's head may be before it takes another line."""
 
 
 def write_answer(answer: Answer) -> dict[str, Any]:
@@ -41,14 +45,21 @@ def _write_group(group: Group) -> dict[str, Any]:
 
 
 def _write_week(week: Week) -> dict[str, Any]:
-    use = [{"kind": use.kind, "before": _minutes(use.before), "after": _minutes(use.after)} for use in week.use]
+    use = [{**_write_need(use.need), **_write_minutes(use)} for use in week.use]
     days = {"first_on": week.first_on.isoformat(), "last_on": week.last_on.isoformat()}
     return {**days, "started": week.started, "finished": week.finished, "use": use}
 
 
 def _write_use(use: Use, answer: Answer) -> dict[str, Any]:
-    name = _name_kind(use.kind, answer)
-    return {"kind": use.kind, "name": name, "before": _minutes(use.before), "after": _minutes(use.after)}
+    return {**_write_need(use.need), "name": _name_need(use.need, answer), **_write_minutes(use)}
+
+
+def _write_need(need: Need) -> dict[str, Any]:
+    return {"kind": need.kind, "skill": need.skill}
+
+
+def _write_minutes(use: Use) -> dict[str, Any]:
+    return {"before": _minutes(use.before), "after": _minutes(use.after)}
 
 
 def _minutes(minutes: SeatMinutes) -> dict[str, int]:
@@ -57,8 +68,7 @@ def _minutes(minutes: SeatMinutes) -> dict[str, int]:
 
 def _write_bottleneck(short: Bottleneck, answer: Answer) -> dict[str, Any]:
     return {
-        "kind": short.need.kind,
-        "skill": short.need.skill,
+        **_write_need(short.need),
         "name": _name_need(short.need, answer),
         "further_courses": short.further,
         "use_at_wished_hours": short.share,
@@ -138,32 +148,31 @@ def _draw_groups(answer: Answer) -> Iterator[str]:
 
 def _draw_weeks(answer: Answer) -> Iterator[str]:
     """Use in the weeks, of the kinds that matter to the question."""
-    kinds = answer.needed or tuple(use.kind for use in answer.use if use.before.held)
+    needs = answer.needed or tuple(use.need for use in answer.use if use.before.held)
     counted = "courses started and finished by its end, and " if answer.groups else ""
-    yield f"Week by week: {counted}the share of each kind's open time that is held, before -> after"
+    yield f"Week by week: {counted}the share of the open hours that is held, before -> after"
     yield ""
     courses = ("Started", "Finished") if answer.groups else ()
-    rows: list[tuple[str, ...]] = [("Week of", *courses, *(_name_kind(kind, answer) for kind in kinds))]
+    rows: list[tuple[str, ...]] = [("Week of", *courses, *(_name_need(need, answer) for need in needs))]
     for week in answer.weeks:
-        use = {one.kind: one for one in week.use}
+        use = {one.need: one for one in week.use}
         if not any(one.before.open or one.after.open for one in week.use):
             continue
         counts = (str(week.started), str(week.finished)) if answer.groups else ()
-        rows.append((say_date(week.first_on), *counts, *(_say_change(use.get(kind)) for kind in kinds)))
+        rows.append((say_date(week.first_on), *counts, *(_say_change(use.get(need)) for need in needs)))
     yield from _table(rows, left=1)
 
 
 def _draw_use(answer: Answer) -> Iterator[str]:
-    weeks = count_of(len(answer.weeks), "week")
-    yield f"Over all {weeks}: hours held, of the hours that the seats are open"
+    yield "Over all weeks: hours held, of the hours that the seats are open"
     yield ""
     rows: list[tuple[str, ...]] = [("Kind", "Before", "", "After", "", "Fullest week")]
     for use in answer.use:
         if use.before.open or use.after.open:
-            fullest = max((_share_in(week, use.kind), -i) for i, week in enumerate(answer.weeks))
+            fullest = max((_share_in(week, use.need), -i) for i, week in enumerate(answer.weeks))
             rows.append(
                 (
-                    _name_kind(use.kind, answer),
+                    _name_need(use.need, answer),
                     _say_hours(use.before),
                     _say_share(use.before),
                     _say_hours(use.after),
@@ -174,8 +183,8 @@ def _draw_use(answer: Answer) -> Iterator[str]:
     yield from _table(rows, left=1)
 
 
-def _share_in(week: Week, kind: str) -> float:
-    return next((use.after.share for use in week.use if use.kind == kind), 0.0)
+def _share_in(week: Week, need: Need) -> float:
+    return next((use.after.share for use in week.use if use.need == need), 0.0)
 
 
 def _say_change(use: Use | None) -> str:
@@ -211,9 +220,15 @@ def _name_need(need: Need, answer: Answer) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]], *, left: int) -> Iterator[str]:
-    """Columns as wide as they need, the first `left` ones to the left, numbers to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
+    """Columns as wide as their cells need, the first `left` ones to the left; long heads take several lines."""
+    body, widths = rows[1:], []
+    for i, head in enumerate(rows[0]):
+        words = [HEAD, *(len(word) for word in head.split()), *(len(row[i]) for row in body)]
+        widths.append(max(words) if len(head) > HEAD else max(len(head), *words[1:]))
+    heads = [wrap(head, width) for head, width in zip(rows[0], widths, strict=True)]
+    deep = max(len(lines) for lines in heads)
+    top = ([([""] * deep + lines)[-deep:][level] for lines in heads] for level in range(deep))
+    for row in [*top, *body]:
         cells: Iterable[str] = (
             cell.ljust(width) if i < left else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
