@@ -8,14 +8,16 @@
     fill(problem, windows, out_of_time) -> Filling
     closed_windows(problem, course, windows, out_of_time) -> list of windows
     relaxed(problem, course_id, relaxation) -> Problem
+    in_words(obstacle, relaxations, names) -> str
     read_problem(text or dict), write_problem(problem), read_result(text or dict), write_result(result)
 
 The format, its rules and its cost: docs/planning-format.md. The method: docs/engine.md.
 """
 
 from .alternatives import Outline, outline
+from .changes import minutes_of_change
 from .cost import cost
-from .document import read_problem, read_result, write_problem, write_result
+from .document import read_problem, read_relaxation, read_result, write_problem, write_result
 from .faults import FormatError
 from .filling import Filling, closed_windows, fill
 from .intervals import Interval
@@ -33,6 +35,7 @@ from .problem import (
     minutes_of,
 )
 from .protocol import HoldNeed, Link, Phase, Protocol, Slot, Track, Visit
+from .reason import Obstacle
 from .relax import relaxed
 from .result import (
     DIFFERENCES,
@@ -49,6 +52,7 @@ from .result import (
 from .rules import check
 from .search import plan
 from .seat_time import SeatMinutes, SeatTime
+from .wording import Names, in_words, name_of, reason_in_words, way_in_words
 
 __all__ = [
     "DIFFERENCES",
@@ -65,6 +69,8 @@ __all__ = [
     "HoldNeed",
     "Interval",
     "Link",
+    "Names",
+    "Obstacle",
     "Offer",
     "Opening",
     "Outline",
@@ -88,14 +94,20 @@ __all__ = [
     "closed_windows",
     "cost",
     "fill",
+    "in_words",
     "legal_starts",
     "minutes_of",
+    "minutes_of_change",
+    "name_of",
     "openings",
     "outline",
     "plan",
     "read_problem",
+    "read_relaxation",
     "read_result",
+    "reason_in_words",
     "relaxed",
+    "way_in_words",
     "write_problem",
     "write_result",
 ]

@@ -400,6 +400,11 @@ def _parts(value: Any) -> CostParts:
     return CostParts(**record)
 
 
+def read_relaxation(value: Mapping[str, Any]) -> Relaxation:
+    """One relaxation of a result's document."""
+    return _relaxation(value)
+
+
 def _relaxation(value: Any) -> Relaxation:
     optional = {"days", "track", "phase", "kind", "skill", "from", "to", "date"}
     record = _record(value, "", {"type"}, optional)

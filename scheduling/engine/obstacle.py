@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -50,7 +50,12 @@ class Stop:
 
 
 def find_stops(
-    problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]
+    problem: Problem,
+    course: Course,
+    board: Board,
+    chains: list[Chain],
+    starts: list[int],
+    out_of_time: Callable[[], bool],
 ) -> tuple[list[Stop], list[Stop]]:
     """The start days that dates alone stop, and those that only the tracks together do."""
     horizon = problem.horizon_end.toordinal()
@@ -61,7 +66,7 @@ def find_stops(
         if stop is not None:
             stopped.append(stop)
     left = [start for start in starts if start not in {stop.start for stop in stopped}]
-    return stopped, _stops_between(problem, course, board, chains, left) if len(chains) > 1 else []
+    return stopped, _stops_between(problem, course, board, chains, left, out_of_time) if len(chains) > 1 else []
 
 
 def _stop_of(track: int, reach: Reach, start: int) -> Stop | None:
@@ -74,7 +79,12 @@ def _stop_of(track: int, reach: Reach, start: int) -> Stop | None:
 
 
 def _stops_between(
-    problem: Problem, course: Course, board: Board, chains: list[Chain], starts: list[int]
+    problem: Problem,
+    course: Course,
+    board: Board,
+    chains: list[Chain],
+    starts: list[int],
+    out_of_time: Callable[[], bool],
 ) -> list[Stop]:
     """Up to which date the shared calendar of all tracks can be filled, and which session then has no date."""
     horizon = problem.horizon_end.toordinal()
@@ -82,7 +92,9 @@ def _stops_between(
     days = Days(chains, links, fits_of(board, chains, links))
     found = []
     for start in starts[:MOST_STARTS]:
-        joint = Joint(chains, links, start, horizon, days, lambda: False)
+        joint = Joint(chains, links, start, horizon, days, out_of_time)
+        if out_of_time():
+            break
         if not joint.possible:
             continue
         joint.build()

@@ -28,7 +28,7 @@ class Refusal:
 def explain(problem: Problem, course: Course, others: list[Other], out_of_time: Callable[[], bool]) -> Refusal:
     remedies = Remedies(alone_with(problem, course, others), course, out_of_time)
     world = remedies.problem, course, remedies.board, remedies.chains, remedies.starts
-    stops = find_stops(*world)
+    stops = find_stops(*world, out_of_time)
     obstacle = find_obstacle(*world, stops)
     remedies.stops = {stop.start: stop for side in stops for stop in side}
     found = tuple(remedies.find())

@@ -47,6 +47,9 @@ class Remedies(Trials):
     def find(self) -> list[Relaxation]:
         found: list[Relaxation] = []
         for search in (self._later_start, self._open_site, self._free_patient, self._more_seats, self._more_slip):
+            if self.out_of_time():
+                self.skipped = True
+                break
             self.finder.renew()
             found += search()
             self.skipped |= self.finder.is_spent
@@ -71,7 +74,7 @@ class Remedies(Trials):
         for i, track in enumerate(self.protocol.tracks):
             names = [phase.name for phase in track.phases]
             for index, phase in enumerate(track.phases):
-                if names.count(phase.name) == 1 and phase.per_period:
+                if names.count(phase.name) == 1 and phase.per_period and not self.out_of_time():
                     self.skipped |= self.finder.is_spent
                     self.finder.renew()
                     yield from self._slip_of(i, index)
@@ -147,6 +150,8 @@ class Remedies(Trials):
         always = self.all_time()
         for kind, skill in wanted:
             self.skipped |= self.finder.is_spent
+            if self.out_of_time():
+                return
             self.finder.renew()
             template = Relaxation("add_seat", kind=kind, skill=skill, start=always.start, end=always.end)
             problem = relaxed(self.problem, self.course.id, template)
@@ -224,6 +229,8 @@ class Remedies(Trials):
         high = 0
         for low in range(len(days)):
             high = max(high, low)
+            if self.finder.is_spent:
+                return []
             while high < len(days) and not self.possible(variant.mixed(days[low], days[high]), starts):
                 high += 1
             if high == len(days):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from .options import Step
 from .problem import Course
 from .reach import Reach, dates_in
-from .seats import groups_of
+from .seats import Group, groups_of
 from .timeline import Timeline, cut
 from .variants import Variant
 
@@ -61,8 +61,21 @@ def _need(variant: Variant, course: Course, line: Timeline, step: Step, day: int
         groups = [g for g in groups_of(step.visit).values() if g.kind == template.kind]
         fewest = min((max(b for _, b in g.spans) - min(a for a, _ in g.spans) for g in groups), default=1440)
         return lambda start: fewest
-    there = line.patient_spans(course, day) if template.type == "free_patient" else line.open_spans(day)
-    return lambda start: _hull_length(cut([(start, start + minutes)], there)) or 1
+    needed = [(0, minutes)]
+    if template.type == "free_patient":
+        there = line.patient_spans(course, day)
+    else:
+        there = line.open_spans(day)
+        needed += [
+            span for group in groups_of(step.visit).values() if _keeps_hours(variant, group) for span in group.spans
+        ]
+    return lambda start: _hull_length(cut([(start + a, start + b) for a, b in needed], there)) or 1
+
+
+def _keeps_hours(variant: Variant, group: Group) -> bool:
+    """Whether everything that can serve a group works at the site's hours only."""
+    resources = variant.board.resources
+    return all(resources[seat[0]].hours is None for seat in variant.board.seats_for(group))
 
 
 def _hull_length(spans: list[tuple[int, int]]) -> int:

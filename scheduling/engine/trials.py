@@ -76,7 +76,7 @@ class Trials:
         small = self._used(whole, sessions)
         if small is None:
             return None
-        if any(span_of(small).overlaps(busy) for busy in self.course.engaged) and small.type == "free_patient":
+        if small.type == "free_patient" and any(span_of(small).overlaps(busy) for busy in self.course.engaged):
             return None
         return small if is_legal(relaxed(self.problem, self.course.id, small), sessions) else None
 
