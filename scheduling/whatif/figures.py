@@ -64,8 +64,10 @@ def _dates(problem: engine.Problem, sessions: Iterable[engine.PlacedSession]) ->
 
 
 def figure_days(question: Question, problem: engine.Problem, placed: Placed) -> list[date]:
-    """The days that figures are given for: to the last visit of the referrals, or all weeks asked for without any."""
+    """The days that figures are given for: to the end of the last visit's week; without visits, the weeks asked for."""
     last = max((_dates(problem, sessions)[-1] for _, sessions in placed), default=question.latest_on)
+    if placed:
+        last += timedelta(days=6 - last.weekday())
     return [question.start_on + timedelta(days=i) for i in range((last - question.start_on).days + 1)]
 
 

@@ -107,8 +107,8 @@ def _draw_question(answer: Answer) -> Iterator[str]:
     for first, last in _spans(question.closed):
         yield f"  Closed     {_say_span(first, last)}"
     if answer.stranded:
-        have = "is 1 booked visit" if answer.stranded == 1 else f"are {answer.stranded} booked visits"
-        yield f"             On these days there {have} to be moved first; their time is not counted below."
+        visits, whose = count_of(answer.stranded, "booked visit"), "its" if answer.stranded == 1 else "their"
+        yield f"             {visits} on these days would have to be moved; {whose} time is not counted below."
     for group in answer.groups:
         yield f"  Referrals  {group.asked} x {group.name}"
     starts = "To start" if answer.groups else "Weeks"
@@ -199,7 +199,8 @@ def _say_share(minutes: SeatMinutes) -> str:
 
 
 def _say_hours(minutes: SeatMinutes) -> str:
-    return f"{minutes.held / 60:,.0f} of {minutes.open / 60:,.0f} h"
+    digits = 0 if minutes.open >= 6000 else 1
+    return f"{minutes.held / 60:,.{digits}f} of {minutes.open / 60:,.{digits}f} h"
 
 
 def _say_bottleneck(short: Bottleneck, answer: Answer) -> str:
