@@ -47,7 +47,7 @@ class Tables:
         self.possible = bool(self.value[0])
 
     def _windows(self, horizon: int, last_start: int) -> list[tuple[int, int]]:
-        """By session its window, without the dates that the sessions before it leave no room for."""
+        """By session its window, without the dates for which order and `max_in` leave no room before or after."""
         chain, out = self.chain, []
         reached = 0
         for k, step in enumerate(chain.steps):
@@ -57,10 +57,21 @@ class Tables:
             if step.given is None:
                 if k:
                     low = max(low, chain.following(k - 1, reached)[0])
+                if step.max_in is not None and k >= step.max_in[0]:
+                    low = max(low, out[k - step.max_in[0]][0] + step.max_in[1])
                 low = chain.first_from(step, low, high)
             reached = low
             out.append((low, high))
+        for k in range(len(out) - 1, 0, -1):
+            step, last = chain.steps[k], out[k][1]
+            self._end_by(out, k - 1, last - 1)
+            if step.given is None and step.max_in is not None and k >= step.max_in[0]:
+                self._end_by(out, k - step.max_in[0], last - step.max_in[1])
         return out
+
+    def _end_by(self, windows: list[tuple[int, int]], k: int, last: int) -> None:
+        if self.chain.steps[k].given is None:
+            windows[k] = windows[k][0], min(windows[k][1], last)
 
     def edge(self, k: int, gap: int) -> int:
         """What it costs that session k (from 0) lies `gap` days after the one before it."""
