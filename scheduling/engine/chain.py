@@ -88,20 +88,34 @@ def plan_chain(
 
 Way = tuple[int, int, int, int]
 """The least cost of a plan on a date, the date, the points up to it, and what the limits' prices add to the rest."""
+Reached = tuple[int, int, int, int, int]
+"""A label as others are compared with it: cost, resource, waits, treatment start, and the date up to which it reaches
+every start."""
 Room = tuple[int, int]
-EASY: Room = (-INF, INF)
+"""The latest treatment start of a session that closes no start of the next one, and the last date of that."""
+ANY: Room = (INF, INF)
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A session on a date after a label: the treatment starts that close nothing, and its resources, cheapest first."""
+    """A session on a date after a label, and its resources, cheapest first."""
 
     k: int
     day: int
     earliest: tuple[int, ...]
+    waits: int
+    """The days from this date to the `earliest` ones, in fields of FIELD bits."""
     room: Room
     choices: list[tuple[int, int, int]]
     """(least cost of a plan, resource, points without the start)"""
+
+
+FIELD = 16
+
+
+def waits_of(day: int, earliest: tuple[int, ...]) -> int:
+    """The days to wait for each of the next sessions, side by side: two such numbers are compared at one stroke."""
+    return sum((first - day) << (FIELD * i) for i, first in enumerate(earliest) if first)
 
 
 class Search:
@@ -118,10 +132,12 @@ class Search:
         self.count = len(chain.steps)
         self.heap: list[tuple] = []
         self.serial = self.steps = 0
-        self.closed: dict[tuple, list[int]] = {}
-        self.easy: dict[tuple, dict[int, int]] = {}
+        self.closed: dict[tuple, list[tuple[int, int]]] = {}
+        self.reached: dict[tuple[int, int, int], list[Reached]] = {}
+        """By session, start day and date: the labels made."""
         self.rooms: dict[tuple[int, int, int, int], Room | None] = {}
         self.keep = kept_dates(chain)
+        self.guards = [sum(1 << (FIELD * i + FIELD - 1) for i in range(keep)) for keep in self.keep]
         self.limits = limits_of(chain)
         self.with_prices = False
         self.tables: dict[int, Tables] = {}
@@ -201,14 +217,14 @@ class Search:
 
     # What comes after a label
 
-    def _extend(self, k: int, bounds: Bounds, label: Label) -> None:
-        """Offer every date that session k (from 0) can have after a label, with the least cost of a plan on it."""
+    def _extend(self, k: int, bounds: Bounds, label: Label, since: int) -> list[Way]:
+        """Offer every date from `since` on that session k (from 0) can have after a label."""
         tables, low, unit = bounds.tables, bounds.low[k], bounds.unit
         first = label.earliest[0] if label.earliest and self.chain.steps[k].given is None else 0
         ahead, slope = bounds.limits_after(k, label.dates()) if bounds.open[k] else (bounds.ahead[k], 0)
         change, ways = self.chain.continuity_points * unit, []
         for day in tables.next_days(k - 1, label.day):
-            if day < first:
+            if day < first or day < since:
                 continue
             least = low[day]
             if label.resource:
@@ -217,6 +233,7 @@ class Search:
             points, more = label.cost + tables.edge(k, day - label.day), ahead - slope * day
             ways.append((points - (-(least + more) // unit), day, points, more))
         self._offer(k, bounds, label, ways)
+        return ways
 
     def _offer(self, k: int, bounds: Bounds, label: Label, ways: list[Way]) -> None:
         ways.sort()
@@ -237,56 +254,65 @@ class Search:
         room = self._room(k, bounds, day, earliest)
         if room is None:
             return None
-        return self._open_resource(bound, bounds, label, Spot(k, day, earliest, room, choices), 0)
+        return self._open_resource(
+            bound, bounds, label, Spot(k, day, earliest, waits_of(day, earliest), room, choices), 0
+        )
 
     def _open_resource(self, bound: int, bounds: Bounds, label: Label, spot: Spot, at: int) -> Label | None:
         if at + 1 < len(spot.choices):
             floor, _, cost = spot.choices[at + 1]
             self._push(floor, cost, spot.k + 1, ("resources", bounds, label, spot, at + 1))
-        return self._open_start(bound, bounds, label, spot, at, 0)
+        base = spot.choices[at][0] - self.chain.ranked(self.chain.steps[spot.k], spot.day, spot.choices[at][1])[0][0]
+        return self._open_start(bound, bounds, label, spot, at, 0, base, 0)
 
-    def _open_start(self, bound: int, bounds: Bounds, label: Label, spot: Spot, at: int, position: int) -> Label | None:
-        """Make the label of a start, or put it back where it costs more. Only a label that ends a plan is returned."""
-        k, day = spot.k, spot.day
-        floor, resource, cost = spot.choices[at]
-        step = self.chain.steps[k]
+    def _open_start(
+        self, bound: int, bounds: Bounds, label: Label, spot: Spot, at: int, position: int, base: int, since: int
+    ) -> Label | None:
+        """Make the labels of the starts from `position` on that cost no more than `bound` with `base`.
+
+        They go on to dates from `since` on: those before are better reached otherwise. Only a label that ends a plan
+        is returned.
+        """
+        k, day, step = spot.k, spot.day, self.chain.steps[spot.k]
+        _, resource, cost = spot.choices[at]
         ranked = self.chain.ranked(step, day, resource)
-        position = self._next_kept(k, label, ranked, position)
-        if position == len(ranked):
-            return None
-        points, index = ranked[position]
-        key = (k, bounds.tables.start_day, day, spot.earliest)
-        if self._is_easy(key, resource, cost + points):
-            return None
-        floor += points - ranked[0][0]
-        if floor > bound:
-            self._push(floor, cost + points, k + 1, ("starts", bounds, label, spot, at, position))
-            return None
-        treat = self.chain.second_of(step, index) + step.lead
-        made = Label(cost + points, day, index, treat, resource, spot.earliest, label)
-        if k + 1 == self.count:
-            return made
-        if spot.room[0] <= treat <= spot.room[1]:
-            # Nothing that any start of this date leaves open is closed to this one: no dearer one is needed.
-            costs = self.easy.setdefault(key, {})
-            costs[resource] = min(costs.get(resource, INF), made.cost)
-        elif position + 1 < len(ranked):
-            more = ranked[position + 1][0]
-            entry = ("starts", bounds, label, spot, at, position + 1)
-            self._push(floor + more - points, cost + more, k + 1, entry)
-        if self._is_new(key, bounds, made):
-            self._extend(k + 1, bounds, made)
+        low, high = self._kept(k, label)
+        reached = self.reached.setdefault((k, bounds.tables.start_day, day), [])
+        for here in range(position, len(ranked)):
+            points, index = ranked[here]
+            if base + points > bound:
+                entry = ("starts", bounds, label, spot, at, here, base, since)
+                self._push(base + points, cost + points, k + 1, entry)
+                return None
+            treat = self.chain.second_of(step, index) + step.lead
+            if not low <= treat <= high:
+                continue
+            made = Label(cost + points, day, index, treat, resource, spot.earliest, label)
+            if k + 1 == self.count:
+                return made
+            first = max(since, self._covered_to(reached, spot, made) + 1)
+            if first > spot.room[1]:
+                continue
+            if first > 1:
+                self._extend(k + 1, bounds, made, first)
+                continue
+            reaches = self._reaches_to(k, treat)
+            reached.append((made.cost, resource, spot.waits, treat, reaches))
+            ways = self._extend(k + 1, bounds, made, 0) if self._is_new(k, bounds, made) else []
+            if treat <= spot.room[0]:
+                # It leaves open what any start of the date does, but for dates far off: only these are left to others.
+                far = min([way[0] for way in ways if way[1] > reaches], default=INF)
+                base, since = max(base, far - points), reaches + 1
+                if since > spot.room[1]:
+                    return None
         return None
 
-    def _next_kept(self, k: int, before: Label, ranked: list[tuple[int, int]], position: int) -> int:
-        """The first position from `position` on whose start keeps the gap to the session before."""
-        chain, step = self.chain, self.chain.steps[k]
-        if k == 0 or (step.given is not None and chain.steps[k - 1].given is not None):
-            return position
-        low, high = before.treat + step.least - step.lead, before.treat + step.most - step.lead
-        while position < len(ranked) and not low <= chain.second_of(step, ranked[position][1]) <= high:
-            position += 1
-        return position
+    def _kept(self, k: int, before: Label) -> tuple[int, int]:
+        """The seconds between which the treatment of session k keeps the gap to the session before."""
+        step = self.chain.steps[k]
+        if k == 0 or (step.given is not None and self.chain.steps[k - 1].given is not None):
+            return -INF, INF
+        return before.treat + step.least, before.treat + step.most
 
     def _earliest(self, k: int, before: Label, day: int) -> tuple[int, ...]:
         """Rule 4's max_in: the dates from which the sessions k+1, k+2 ... may lie, those that bind nothing as 0."""
@@ -308,37 +334,60 @@ class Search:
     # Labels that need no following
 
     def _room(self, k: int, bounds: Bounds, day: int, earliest: tuple[int, ...]) -> Room | None:
-        """The treatment starts of session k on a date that close no start of the next one; None without a next one."""
+        """What the dates of the next session are that a session on a date can go on to; None where there is none."""
         if k + 1 == self.count:
-            return EASY
+            return ANY
         chain, follow = self.chain, self.chain.steps[k + 1]
         first = earliest[0] if earliest and follow.given is None else 0
         key = (k, bounds.tables.start_day, day, first)
         if key not in self.rooms:
             days = [next_day for next_day in bounds.tables.next_days(k, day) if next_day >= first]
             if not days:
-                room = None
+                self.rooms[key] = None
             elif chain.steps[k].given is not None and follow.given is not None:
-                room = EASY
+                self.rooms[key] = INF, days[-1]
             else:
-                low, high = chain.reach(follow, days[-1])[1], chain.reach(follow, days[0])[0]
-                room = low - follow.most, high - follow.least
-            self.rooms[key] = room
+                self.rooms[key] = chain.reach(follow, days[0])[0] - follow.least, days[-1]
         return self.rooms[key]
 
-    def _is_easy(self, key: tuple, resource: int, cost: int) -> bool:
-        """Whether a label that closes nothing was reached no dearer, a change from its resource counted."""
-        costs = self.easy.get(key)
-        if not costs:
-            return False
-        return cost >= costs.get(resource, INF) or cost >= min(costs.values()) + self.chain.continuity_points
+    def _reaches_to(self, k: int, treat: int) -> int:
+        """The last date up to which the longest gap after a treatment start reaches every start of the next session."""
+        chain, step, follow = self.chain, self.chain.steps[k], self.chain.steps[k + 1]
+        if follow.most >= INF or (step.given is not None and follow.given is not None):
+            return INF
+        last = treat + follow.most
+        line = step.offers.line
+        if last >= line.midnights[-1] * 60:
+            return INF
+        day = line.day_of((last - follow.lead) // 60)
+        return day if chain.reach(follow, day)[1] <= last else day - 1
 
-    def _is_new(self, key: tuple, bounds: Bounds, label: Label) -> bool:
-        """Whether no label closed before leaves the same ways on; remembers the label if so."""
-        held = self.closed.setdefault((*key, label.resource), [])
-        if any(self._covers(key[0], bounds, treat, label) for treat in held):
+    def _covered_to(self, reached: list[Reached], spot: Spot, label: Label) -> int:
+        """Up to which date other labels, reached no dearer (a change counted), leave every start open that this does.
+
+        Such a label waits no longer for any of the next sessions, and its treatment starts no later, or so that it
+        closes nothing.
+        """
+        guard = self.guards[spot.k]
+        open_to, changed = spot.waits | guard, label.cost - self.chain.continuity_points
+        latest, found = max(label.treat, spot.room[0]), 0
+        for cost, resource, waits, treat, reaches in reached:
+            if (
+                reaches > found
+                and cost <= (label.cost if resource == label.resource or not resource else changed)
+                and treat <= latest
+                and (open_to - waits) & guard == guard
+            ):
+                found = reaches
+        return found
+
+    def _is_new(self, k: int, bounds: Bounds, label: Label) -> bool:
+        """Whether no label reached no dearer leaves the same ways on; remembers the label if so."""
+        key = (k, bounds.tables.start_day, label.day, label.resource, label.earliest)
+        held = self.closed.setdefault(key, [])
+        if any(cost <= label.cost and self._covers(k, bounds, treat, label) for cost, treat in held):
             return False
-        held.append(label.treat)
+        held.append((label.cost, label.treat))
         return True
 
     def _covers(self, k: int, bounds: Bounds, treat: int, label: Label) -> bool:
