@@ -8,7 +8,7 @@ from datetime import datetime
 
 from protocols.models.visit import Place
 from scheduling import engine
-from scheduling.explaining import say_ways, say_why, write_relaxations
+from scheduling.explaining import say_why
 from scheduling.locking import lock_resources
 from scheduling.models import Course, Session, SessionStatus
 from scheduling.planning import alone
@@ -71,8 +71,7 @@ def _plan(problem: engine.Problem, course: Course, anchor: Session) -> tuple[eng
         if plan.planned:
             return posed, plan
     why = say_why(plan, with_course(problem, posed), site=course.site)
-    ways = say_ways(write_relaxations(plan), site=course.site)
-    raise refuse_session(anchor, " ".join(filter(None, [DO_NOT_FIT, why, ways])), rule="plan")
+    raise refuse_session(anchor, f"{DO_NOT_FIT} {why}", rule="plan")
 
 
 def _shifts(posed: engine.Course) -> Iterator[int | None]:

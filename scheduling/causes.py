@@ -1,45 +1,26 @@
-"""What makes a course impossible however empty the calendar is, in sentences for staff: found in the problem alone."""
+"""What in a patient's own weekly hours makes a course impossible on any calendar, in sentences for staff."""
 
 from __future__ import annotations
 
-import re
 from calendar import day_name
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from scheduling.engine import Course, Phase, Problem, Visit
-from scheduling.posing import Key, begins_on, window
-from scheduling.words import count_of, label_session, name_code, say_date
+from scheduling.posing import Key
+from scheduling.words import count_of
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-def find_causes(problem: Problem, course: Course, *, site: str, kinds: Mapping[str, str]) -> list[str]:
-    """`site` is the site's name, `kinds` the names of kinds of resources by their codes."""
+def find_causes(problem: Problem, course: Course) -> list[str]:
+    if course.availability is None or course.extra_availability:
+        return []
     protocol = problem.protocol_of(course)
     given = {at.key for at in course.locked}
     keys = [(track.name, slot.number) for track in protocol.tracks for slot in track.slots]
     wanted = [key for key in keys if key not in given]
     visits = [protocol.visit_of(*key) for key in wanted]
-    causes = [*_missing_resources(problem, visits, site, kinds), *_too_late(problem, course, wanted)]
-    if course.availability is not None and not course.extra_availability:
-        causes += [*_too_long(course, visits), *_too_few_weekdays(problem, course, wanted)]
-    return list(dict.fromkeys(causes))
-
-
-def _missing_resources(problem: Problem, visits: Iterable[Visit], site: str, kinds: Mapping[str, str]) -> Iterator[str]:
-    for need in (need for visit in visits for need in visit.holds):
-        there = [resource for resource in problem.resources if resource.kind == need.kind]
-        name = _inside(kinds.get(need.kind, name_code(need.kind)))
-        if not there:
-            yield f"{site} has no {name}."
-        elif need.skill and not any(need.skill in resource.skills for resource in there):
-            yield f"{site} has no {name} with this skill: {name_code(need.skill)}."
-
-
-def _inside(name: str) -> str:
-    """A name as it stands within a sentence: an acronym stays as it is."""
-    return name[:1].lower() + name[1:] if re.match(r"[A-Z][a-z]", name) else name
+    return list(dict.fromkeys([*_too_long(course, visits), *_too_few_weekdays(problem, course, wanted)]))
 
 
 def _too_long(course: Course, visits: Iterable[Visit]) -> Iterator[str]:
@@ -104,24 +85,3 @@ def _number(count: int) -> str:
 
 def _are(count: int) -> str:
     return "are" if count > 1 else "is"
-
-
-def _too_late(problem: Problem, course: Course, wanted: Iterable[Key]) -> Iterator[str]:
-    """The first visit of which every day is past."""
-    if problem.now is None:
-        return
-    today = problem.now.astimezone(problem.site.zone).date()
-    begun = begins_on(problem, course)
-    several = len(problem.protocol_of(course).tracks) > 1
-    shift = timedelta(days=course.shift_days or 0)
-    if begun is None and course.latest_start < today:
-        yield f"The latest day for the first visit, {say_date(course.latest_start)}, is past."
-    for key in wanted:
-        days = window(problem, course, key)
-        if begun and days and (last := days[1] + shift) < today:
-            first, who = days[0] + shift, label_session(*key, several=several)
-            yield (
-                f"{who} was due from {say_date(first)} to {say_date(last)}, counted from {say_date(begun)}: "
-                "these days are past."
-            )
-            return

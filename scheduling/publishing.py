@@ -16,7 +16,7 @@ from protocols.models import Instruction, Protocol, ProtocolVersion
 from protocols.models.visit import Place
 from protocols.validation import find_faults
 from scheduling import engine
-from scheduling.explaining import say_ways, write_relaxations
+from scheduling.explaining import read_names, say_ways, write_relaxations
 from scheduling.messages.discretion import clinical_words
 from scheduling.shapes import VERSION_LOOKUPS, last_day, shape_version
 
@@ -83,9 +83,11 @@ def try_version(version: ProtocolVersion, *, site: Site, now: datetime) -> list[
 
 
 def _reason(plan: engine.CoursePlan, *, site: Site) -> str:
-    """What would help; where nothing alone would, the planner's own words for what is in the way."""
+    """What would help; where nothing alone would, what is in the way."""
     ways = [way for way in write_relaxations(plan) if way["type"] not in ASKED_FOR]
-    return say_ways(ways, site=site) or plan.message
+    if ways or plan.obstacle is None:
+        return say_ways(ways, site=site)
+    return f"{engine.reason_in_words(plan.obstacle, read_names(site))}."
 
 
 def trial_anchors(version: ProtocolVersion, *, site: Site, now: datetime) -> list[datetime | None]:

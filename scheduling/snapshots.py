@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.contrib.postgres.fields import DateTimeRangeField
@@ -44,6 +44,14 @@ class Lives:
     sessions: Mapping[str, Numbered]
     holds: Mapping[int, tuple[engine.PlacedHold, ...]]
     passed: Mapping[str, frozenset[int]]
+
+
+@dataclass
+class Busy:
+    """When a patient cannot come: during other visits, and otherwise."""
+
+    visits: list[Interval] = field(default_factory=list)
+    absences: list[Interval] = field(default_factory=list)
 
 
 def protocol_of(version: ProtocolVersion, *, course: Course | None = None) -> engine.Protocol:
@@ -343,7 +351,7 @@ def _pose_course(
     *,
     protocol: str,
     lives: Lives,
-    busy: list[Interval],
+    busy: Busy,
     movable_after: datetime | None,
 ) -> engine.Course:
     table = course.availability or patient.availability
@@ -360,14 +368,15 @@ def _pose_course(
         latest_start=course.latest_start,
         preferred_time=engine.minutes_of(course.preferred_time),
         availability=engine.Week.of(table) if table else None,
-        unavailable=tuple(busy),
+        unavailable=(*busy.visits, *busy.absences),
+        engaged=tuple(busy.visits),
         locked=tuple(locked),
         current=tuple(current),
         shift_days=course.shift_days,
     )
 
 
-def _read_busy(courses: Sequence[Course], now: datetime, until: datetime) -> dict[int, list[Interval]]:
+def _read_busy(courses: Sequence[Course], now: datetime, until: datetime) -> dict[int, Busy]:
     """When each patient cannot come: absences, and visits of other courses at whatever site."""
     patients = {course.patient_id for course in courses}
     mine = [course.pk for course in courses if course.pk]
@@ -375,12 +384,11 @@ def _read_busy(courses: Sequence[Course], now: datetime, until: datetime) -> dic
         Session.objects.live().filter(patient__in=patients, end__gt=now, start__lt=until).exclude(course__in=mine)
     )
     absences = PatientAbsence.objects.filter(patient__in=patients, end__gt=now, start__lt=until)
-    busy: dict[int, list[Interval]] = defaultdict(list)
-    for patient, start, end in [
-        *sessions.values_list("patient_id", "start", "end"),
-        *absences.values_list("patient_id", "start", "end"),
-    ]:
-        busy[patient].append(_within(start, end, now, until))
+    busy: dict[int, Busy] = defaultdict(Busy)
+    for patient, start, end in sessions.values_list("patient_id", "start", "end"):
+        busy[patient].visits.append(_within(start, end, now, until))
+    for patient, start, end in absences.values_list("patient_id", "start", "end"):
+        busy[patient].absences.append(_within(start, end, now, until))
     return busy
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime, time
 
+from scheduling.engine import name_of
 from scheduling.models import Session
-
-ACRONYMS = {"tms", "itbs", "dtms", "tdcs", "vns", "scs", "dbs", "iv", "im", "sc", "mri", "ect", "rems"}
 
 
 def name_code(code: str) -> str:
     """A code of a track or phase as a name: "tms" is TMS, "taper-2" is Taper 2."""
-    words = code.replace("_", "-").split("-")
-    text = " ".join(word.upper() if word in ACRONYMS else word for word in words)
+    text = name_of(code)
     return text[:1].upper() + text[1:]
 
 

@@ -9,7 +9,6 @@ from django.db import connection
 
 from clinic.models import Patient, Site
 from protocols.models.visit import Place
-from scheduling.explaining import say_ways
 from scheduling.models import Course, CourseStatus, Hold, Notice, NoticeStatus, Session, SessionStatus
 from scheduling.models.session import GONE
 
@@ -39,8 +38,7 @@ def describe(site: Site, *, now: datetime) -> Iterator[str]:
     yield f"Patients: {Patient.objects.filter(home_site=site).count()}"
     yield f"Courses booked: {booked.count()} of {courses.count()}"
     for course in courses.filter(status=CourseStatus.INFEASIBLE):
-        ways = say_ways(course.relaxations, site=site)
-        yield f"  could not be planned: {course.reference}: {course.plan_message} {ways}".rstrip()
+        yield f"  could not be planned: {course.reference}: {course.plan_message}"
     if waiting := courses.filter(status=CourseStatus.PLANNING).count():
         yield f"  still to be planned: {waiting}"
     yield from _describe_sessions(site, now=now)

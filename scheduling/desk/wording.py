@@ -7,7 +7,7 @@ from datetime import time, timedelta
 from typing import Any
 
 from clinic.weekly import WEEKDAYS
-from scheduling.explaining import local_time, read_kinds, say_relaxation
+from scheduling.explaining import read_names, read_relaxation, say_relaxation
 from scheduling.models import Course
 from scheduling.words import count_of, say_time
 
@@ -69,10 +69,10 @@ def describe_relaxations(relaxations: Sequence[Mapping[str, Any]], *, course: Co
     """Each way out as a sentence, with what the new-course page needs to try it (`try`), if it can."""
     if not relaxations:
         return []
-    kinds = read_kinds()
+    names = read_names(course.site, several=True)
     return [
         {
-            "text": say_relaxation(item, course.site, kinds),
+            "text": say_relaxation(item, course.site, names),
             "try": _trial_of(item, course),
             "who": WHO_CAN.get(item["type"], ""),
         }
@@ -85,7 +85,8 @@ def _trial_of(item: Mapping[str, Any], course: Course) -> str:
     if item["type"] == "extend_latest_start":
         return f"later:{item['days']}"
     if item["type"] == "free_patient" and course.availability:
-        start, end = local_time(item["from"], course.site), local_time(item["to"], course.site)
-        if end - start < timedelta(days=7):
+        way = read_relaxation(item, course.site)
+        start, end = way.start, way.end
+        if start and end and end - start < timedelta(days=7):
             return f"free:{start:%Y-%m-%dT%H.%M}:{end:%Y-%m-%dT%H.%M}"
     return ""

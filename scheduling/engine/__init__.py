@@ -52,7 +52,7 @@ from .result import (
 from .rules import check
 from .search import plan
 from .seat_time import SeatMinutes, SeatTime
-from .wording import Names, in_words, name_of, reason_in_words, way_in_words
+from .wording import Names, in_words, local_to, name_of, reason_in_words, way_in_words, worth_saying
 
 __all__ = [
     "DIFFERENCES",
@@ -96,6 +96,7 @@ __all__ = [
     "fill",
     "in_words",
     "legal_starts",
+    "local_to",
     "minutes_of",
     "minutes_of_change",
     "name_of",
@@ -108,6 +109,7 @@ __all__ = [
     "reason_in_words",
     "relaxed",
     "way_in_words",
+    "worth_saying",
     "write_problem",
     "write_result",
 ]

@@ -153,12 +153,12 @@ def _never(board: Board, chains: list[Chain], starts: list[int]) -> Iterator[Obs
             who = Obstacle(LONGER, *span, chain.track.name, step.number, step.visit.minutes)
             if step.visit.minutes > 1440:
                 yield who
-            for group in groups_of(step.visit).values():
-                skills = tuple(sorted(group.skills))
-                if group.kind not in board.by_kind:
-                    yield replace(who, lack=NO_RESOURCE, kind=group.kind, skills=skills)
-                elif not board.seats_for(group):
-                    yield replace(who, lack=NO_SKILL, kind=group.kind, skills=skills)
+            wanted = {(group.kind, tuple(sorted(group.skills))): group for group in groups_of(step.visit).values()}
+            missing = [what for what, group in wanted.items() if not board.seats_for(group)]
+            if missing:
+                kind, skills = missing[0]
+                lack = NO_SKILL if kind in board.by_kind else NO_RESOURCE
+                yield replace(who, lack=lack, kind=kind, skills=skills, others=tuple(missing[1:]))
 
 
 def _describe(problem: Problem, course: Course, board: Board, chain: Chain, stop: Stop, starts: list[int]) -> Obstacle:

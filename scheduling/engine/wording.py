@@ -6,8 +6,8 @@ Whoever asks gives the names that staff know (`Names`); without them codes are s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, tzinfo
 
 from . import reason as lacks
 from .reason import Obstacle
@@ -90,10 +90,9 @@ def reason_in_words(found: Obstacle, names: Names | None = None) -> str:
 def _reason(found: Obstacle, names: Names) -> str:
     when, who = say_dates(found.first, found.last), names.session(found)
     match found.lack:
-        case lacks.NO_RESOURCE:
-            return f"{names.site} has no {names.resource(found.kind, found.skills)} for {who}"
-        case lacks.NO_SKILL:
-            return f"{names.site} has no {names.resource(found.kind, found.skills)} for {who}"
+        case lacks.NO_RESOURCE | lacks.NO_SKILL:
+            lacking = [names.resource(kind, skills) for kind, skills in ((found.kind, found.skills), *found.others)]
+            return f"{names.site} has no {' and no '.join(lacking)} for {who}"
         case lacks.LONGER:
             return f"{who} takes {found.minutes} minutes, longer than a day"
         case lacks.PAST:
@@ -142,6 +141,13 @@ def way_in_words(relaxation: Relaxation, names: Names | None = None) -> str:
     if relaxation.type == "free_patient":
         return f"have the patient come {span}"
     return f"add one more {names.resource(relaxation.kind, [relaxation.skill])} {span}"
+
+
+def local_to(relaxation: Relaxation, zone: tzinfo) -> Relaxation:
+    """The same change with its instants on the clock of a zone."""
+    if relaxation.start is None or relaxation.end is None:
+        return relaxation
+    return replace(relaxation, start=relaxation.start.astimezone(zone), end=relaxation.end.astimezone(zone))
 
 
 def say_day(day: date) -> str:

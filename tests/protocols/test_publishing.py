@@ -116,7 +116,7 @@ def test_protocol_that_no_empty_calendar_can_take_is_refused_with_the_planners_r
     [fault] = refusal.value.faults
     assert fault == (
         "No course could be booked even on an empty calendar of Clinic four-days. "
-        "This would help: open Clinic four-days on Friday, December 4, 2026, 10:00 AM to 10:30 AM."
+        "This would help: open Clinic four-days on Friday, December 4 from 10:00 AM to 10:30 AM."
     )
     draft.refresh_from_db()
     assert draft.status == "draft"

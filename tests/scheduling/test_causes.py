@@ -1,4 +1,4 @@
-"""Why a course is impossible on any calendar, said before anything about the calendar as it is."""
+"""Why a course is impossible, and what makes it so on any calendar said before anything about the calendar as it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from clinic.models import Patient, Resource, ResourceKind, Site
 from protocols.models import Need, ProtocolVersion
 from scheduling.booking import plan_and_book, request_course
-from scheduling.explaining import NOTHING_FITS, explain_plan
 from scheduling.planning import propose_course
 from tests import factories
 from tests.factories import NOW, a_day
@@ -43,9 +42,11 @@ def test_a_kind_or_skill_that_the_site_does_not_have_is_named(patient: Patient, 
     Need.objects.filter(stage__visit_type__version=version, kind="chair").update(skill="rems")
     ProtocolVersion.objects.filter(pk=version.pk).update(status="published", published_at=NOW)
     version.refresh_from_db()
-    assert why(patient, version) == f"{site} has no treatment chair with this skill: REMS. {site} has no IV pump."
+    assert why(patient, version).startswith(
+        f"{site} has no REMS treatment chair and no IV pump for visit 1; no single change helps: "
+    )
     Resource.objects.update(active=False)
-    assert why(patient) == f"{site} has no treatment chair."
+    assert why(patient).startswith(f"{site} has no treatment chair for visit 1; add one more treatment chair from ")
 
 
 def test_a_visit_longer_than_all_hours_of_the_patient_is_told(patient: Patient, chair: Resource) -> None:
@@ -92,18 +93,19 @@ def test_an_operation_so_long_ago_that_its_visits_are_past_is_told(
         now=NOW,
     )
     planned = plan_and_book(course.pk, now=NOW)
-    said = "Follow up 1 was due from Nov 7, 2026 to Nov 13, 2026, counted from Oct 24, 2026: these days are past."
-    assert (planned.status, planned.plan_message) == ("infeasible", said)
+    said = "The time for follow up visit 1 is past: it was to be between Saturday, November 7 and Friday, November 13; "
+    assert (planned.status, planned.plan_message[: len(said)]) == ("infeasible", said)
 
 
 def test_a_first_day_that_has_passed_while_the_course_waited_is_told(patient: Patient, chair: Resource) -> None:
-    said = "The latest day for the first visit, Nov 20, 2026, is past."
-    assert why(patient, earliest=a_day(-9), latest=a_day(-3)) == said
+    said = "The time for visit 1 is past: it was to be between Saturday, November 14 and Friday, November 20; "
+    assert why(patient, earliest=a_day(-9), latest=a_day(-3)) == f"{said}start 3 days later."
 
 
 def test_where_only_the_calendar_is_full_nothing_else_is_blamed(patient: Patient, site: Site, chair: Resource) -> None:
     chair.outages.create(start=at(site, 0, 0), end=at(site, 0, 0) + timedelta(days=90), reason="Repair")
     course = make_course(patient=patient, version=factories.make_protocol(), save=False)
     proposal = propose_course(course, now=NOW)
-    assert proposal.message == explain_plan(proposal.plan)
-    assert proposal.message.startswith(NOTHING_FITS)
+    assert proposal.message.startswith(
+        "No treatment chair is free for visit 1 between Tuesday, November 24 and Tuesday, December 8; "
+    )

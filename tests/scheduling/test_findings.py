@@ -11,12 +11,12 @@ from clinic.models import Closure, Patient, Resource, Site
 from protocols.models import Track
 from scheduling import engine
 from scheduling.booking import plan_and_book
-from scheduling.explaining import NOTHING_FITS, NOTHING_HELPS, RAN_OUT, explain_plan, say_ways, write_relaxations
+from scheduling.explaining import NOTHING_FITS, RAN_OUT, say_ways, say_why, write_relaxations
 from scheduling.findings import refusals_of
 from scheduling.planning import Proposal, propose_course
 from tests import factories
 from tests.factories import NOW, a_day
-from tests.scheduling.calendar import at, make_course
+from tests.scheduling.calendar import at, make_course, put_session
 
 pytestmark = pytest.mark.django_db
 
@@ -121,30 +121,56 @@ def test_what_would_help_is_told_by_the_names_of_kinds_and_the_clock_of_the_clin
     once = ({"periods": 1, "period_days": 1, "per_period": 1, "min_gap_hours": 0},)
     asked = make_course(patient=patient, version=factories.make_protocol(phases=once), latest=a_day(2))
     course = plan_and_book(asked.pk, now=NOW)
-    assert course.plan_message == "There are no times that fit all visits."
+    assert course.plan_message == (
+        "Clinic riverside is not open long enough for visit 1 between Tuesday, November 24 and Wednesday, November 25; "
+        "open Clinic riverside on Tuesday, November 24 from 9:00 AM to 9:30 AM or start 5 days later."
+    )
     assert say_ways(course.relaxations, site=site) == (
         "Any one of these would help: "
-        "allow the first visit up to 5 days later than asked; "
-        "open Clinic riverside on Tuesday, November 24, 2026, 9:00 AM to 9:30 AM."
+        "open Clinic riverside on Tuesday, November 24 from 9:00 AM to 9:30 AM; "
+        "start 5 days later."
     )
 
 
-def test_a_kind_that_is_short_is_called_by_its_name(site: Site) -> None:
+def test_a_kind_that_is_short_is_called_by_its_name(patient: Patient, site: Site) -> None:
     factories.make_kind("tms_device").__class__.objects.filter(code="tms_device").update(name="TMS machine")
-    start = at(site, 1, 9)
-    way = engine.Relaxation("add_seat", kind="tms_device", start=start, end=start + timedelta(minutes=40))
-    plan = engine.CoursePlan("1", engine.INFEASIBLE, message="No tms device is free", relaxations=(way,))
-    assert explain_plan(plan) == NOTHING_FITS
-    assert say_ways(write_relaxations(plan), site=site) == (
-        "This would help: one more TMS machine, Tuesday, November 24, 2026, 9:00 AM to 9:40 AM."
+    device = factories.make_resource(site=site, kind="tms_device")
+    device.outages.create(start=at(site, 0, 0), end=at(site, 2, 0), reason="Repair")
+    once = ({"periods": 1, "period_days": 1, "per_period": 1, "min_gap_hours": 0},)
+    version = factories.make_protocol(phases=once, needs=("tms_device",))
+    proposal = propose_course(make_course(patient=patient, version=version, latest=a_day(1), save=False), now=NOW)
+    assert proposal.message == (
+        "No TMS machine is free for visit 1 on Tuesday, November 24; "
+        "add one more TMS machine on Tuesday, November 24 from 9:00 AM to 9:30 AM or start 1 day later."
+    )
+    assert proposal.plan.obstacle == engine.Obstacle(
+        "resource", a_day(1), a_day(1), track="main", number=1, minutes=30, kind="tms_device"
     )
 
 
-def test_where_nothing_helps_and_where_time_ran_out_it_says_so() -> None:
-    nothing = engine.CoursePlan("1", engine.INFEASIBLE, message="session 1 of tms")
-    unknown = engine.CoursePlan("1", engine.UNKNOWN, message="no plan after 5 s")
-    assert explain_plan(nothing) == f"{NOTHING_FITS} {NOTHING_HELPS}"
-    assert explain_plan(unknown) == RAN_OUT
+def test_a_patient_is_not_asked_to_come_during_another_visit(
+    patient: Patient, site: Site, chair: Resource, other_site: Site
+) -> None:
+    """Away on Tuesday, and from 8:00 to 9:45 of it at another clinic: asked for only beside that visit."""
+    theirs = make_course(patient=patient, version=factories.make_protocol(code="theirs"), site=other_site)
+    put_session(theirs, number=1, start=at(site, 1, 8), minutes=105)
+    patient.absences.create(start=at(site, 1, 0), end=at(site, 2, 0))
+    once = ({"periods": 1, "period_days": 1, "per_period": 1, "min_gap_hours": 0},)
+    version = factories.make_protocol(phases=once)
+    proposal = propose_course(make_course(patient=patient, version=version, latest=a_day(1), save=False), now=NOW)
+    assert proposal.message == (
+        "The patient cannot come for visit 1 on Tuesday, November 24; "
+        "have the patient come on Tuesday, November 24 from 9:45 AM to 10:15 AM or start 1 day later."
+    )
+
+
+def test_where_no_reason_is_known_and_where_time_ran_out_it_says_so(proposal: Proposal, site: Site) -> None:
+    nothing = engine.CoursePlan(proposal.plan.id, engine.INFEASIBLE, message="session 1 of tms")
+    unknown = engine.CoursePlan(proposal.plan.id, engine.UNKNOWN, message="no plan after 5 s")
+    assert say_why(nothing, proposal.problem, site=site) == NOTHING_FITS
+    assert say_why(unknown, proposal.problem, site=site) == RAN_OUT
+    assert say_why(proposal.plan, proposal.problem, site=site) == ""
+    assert say_ways(write_relaxations(nothing), site=site) == ""
 
 
 def test_a_course_whose_planning_ran_out_of_time_waits_for_staff_to_plan_it_again(

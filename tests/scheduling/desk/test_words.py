@@ -56,10 +56,10 @@ def test_a_plan_without_cost_is_told_as_such():
 
 
 WAYS_OUT: list[tuple[dict[str, Any], str, str]] = [
-    ({"type": "extend_latest_start", "days": 1}, "Allow the first visit up to 1 day later than asked.", "later:1"),
+    ({"type": "extend_latest_start", "days": 1}, "Start 1 day later.", "later:1"),
     (
         {"type": "slip", "track": "tms", "phase": "taper-1", "days": 2},
-        "Give the Taper 1 part of TMS 2 days of slack in the protocol.",
+        "Give the taper 1 part of TMS 2 days more.",
         "",
     ),
     (
@@ -70,18 +70,17 @@ WAYS_OUT: list[tuple[dict[str, Any], str, str]] = [
             "from": "2026-12-01T14:00:00+00:00",
             "to": "2026-12-01T15:00:00+00:00",
         },
-        "One more TMS machine (H7), Tuesday, December 1, 2026, 9:00 AM to 10:00 AM.",
+        "Add one more H7 TMS machine on Tuesday, December 1 from 9:00 AM to 10:00 AM.",
         "",
     ),
     (
         {"type": "free_patient", "from": "2026-12-01T14:00:00+00:00", "to": "2026-12-02T15:00:00+00:00"},
-        "The patient can come after all, from Tuesday, December 1, 2026 at 9:00 AM "
-        "to Wednesday, December 2, 2026 at 10:00 AM.",
+        "Have the patient come from Tuesday, December 1 at 9:00 AM to Wednesday, December 2 at 10:00 AM.",
         "free:2026-12-01T09.00:2026-12-02T10.00",
     ),
     (
         {"type": "open_site", "date": "2026-12-05", "from": "09:00", "to": "24:00"},
-        "Open Clinic riverside on Saturday, December 5, 2026, 9:00 AM to midnight.",
+        "Open Clinic riverside on Saturday, December 5 from 9:00 AM to midnight.",
         "",
     ),
 ]
