@@ -83,13 +83,20 @@ def _shut(
 ) -> list[tuple[date, date]]:
     """The days on which no course of a protocol can start, in as few spans as they make."""
     course = next(course for course in problem.courses if course.protocol == code)
+    weekdays = {day for day, spans in enumerate(problem.site.opening_hours.days) if spans}
+    # A window of nothing but a weekend is no news.
+    windows = [(first, last) for first, last in start_windows(question) if _has_weekday(weekdays, first, last)]
     found: list[tuple[date, date]] = []
-    for first, last in engine.closed_windows(problem, course, list(start_windows(question)), out_of_time):
+    for first, last in engine.closed_windows(problem, course, windows, out_of_time):
         if found and (first - found[-1][1]).days == 1:
             found[-1] = (found[-1][0], last)
         else:
             found.append((first, last))
     return found
+
+
+def _has_weekday(weekdays: set[int], first: date, last: date) -> bool:
+    return any((first.weekday() + offset) % 7 in weekdays for offset in range((last - first).days + 1))
 
 
 def _assert_legal(problem: engine.Problem, sessions: Mapping[str, tuple[engine.PlacedSession, ...]]) -> None:

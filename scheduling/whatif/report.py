@@ -140,7 +140,7 @@ def _draw_groups(answer: Answer) -> Iterator[str]:
     yield from _table(rows, left=1)
     for group in answer.groups:
         if group.shut:
-            when = ", ".join(_say_span(first, last) for first, last in group.shut)
+            when = " or ".join(_say_span(first, last) for first, last in group.shut)
             yield ""
             yield f"  {group.name}: however empty the clinic, the opening hours, closed days and"
             yield f"  resources leave no course that starts {when}."

@@ -15,6 +15,7 @@ from scheduling.engine import (
     FormatError,
     Outline,
     Resource,
+    Result,
     check,
     cost,
     outline,
@@ -24,6 +25,7 @@ from scheduling.engine import (
     write_problem,
     write_result,
 )
+from scheduling.engine.alternatives import with_alternatives
 
 from .cast import clinic, patient, phase, protocol, session, track
 from .generate import LINKED, SINGLE, make
@@ -219,6 +221,30 @@ def test_a_course_without_a_plan_has_no_alternatives():
     problem = clinic(protocol(), resources=(Resource("chair-1", "chair"),))
     (answer,) = plan(problem, time_limit=9, alternatives=3).courses
     assert (answer.status, answer.alternatives) == ("infeasible", None)
+
+
+def late_plan():
+    """A plan that nobody proved: from the second day on, with a cheaper one left."""
+    problem = clinic(TWICE, course=patient(latest_start=date(2026, 12, 8)))
+    one = replace(problem, courses=(replace(problem.courses[0], earliest_start=date(2026, 12, 8)),))
+    (found,) = plan(one, time_limit=9).courses
+    dear = replace(found, cost=cost(problem, Result((found,), 0)).total, optimal=False)
+    return problem, Result((dear,), dear.cost)
+
+
+def test_a_cheaper_plan_that_is_found_on_the_way_becomes_the_plan():
+    problem, late = late_plan()
+    better = with_alternatives(problem, late, 2, lambda: False)
+    (answer,) = better.courses
+    assert check(problem, better) == []
+    assert (better.cost, answer.cost, answer.optimal) == (83, 83, False)
+    assert late.courses[0].sessions in [other.sessions for other in answer.alternatives]
+    assert min(other.cost.total for other in answer.alternatives) >= 83
+
+
+def test_whoever_has_no_time_left_has_no_alternatives():
+    problem, late = late_plan()
+    assert with_alternatives(problem, late, 2, lambda: True).courses == (replace(late.courses[0], alternatives=()),)
 
 
 # What counts as different

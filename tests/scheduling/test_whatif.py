@@ -168,6 +168,17 @@ def test_what_cannot_start_even_in_an_empty_clinic_is_told_from_what_is_full(
     assert answer.bottleneck == Bottleneck(Need("laser"), 1, 0.0)
 
 
+def test_a_weekend_before_the_first_week_is_no_news(clinic: Site, once: ProtocolVersion) -> None:
+    """Asked on a Sunday."""
+    question = Question(clinic, a_day(6), 2, closed=WEEK, referrals=(("once", 1),))
+    answer = answer_question(question, now=NOW, out_of_time=lambda: False)
+    assert answer.groups[0].shut == ((a_day(7), a_day(13)),)
+    assert (
+        "  Protocol once: however empty the clinic, the opening hours, closed days and\n"
+        "  resources leave no course that starts Nov 30, 2026 to Dec 6, 2026."
+    ) in "\n".join(draw_answer(answer))
+
+
 # Use
 
 
