@@ -1,6 +1,7 @@
-"""Legal starts for a CP-SAT model: by visit and date, with the seats that can serve each. Shares nothing with the search.
+"""Legal starts for a CP-SAT model: by visit and date, with the seats that can serve each.
 
-Time is whole minutes from a base; a set of minutes is one integer. The tables are read by `Hours`, as `check` reads them.
+Time is whole minutes from a base; a set of minutes is one integer. Nothing is shared with the search of the engine; the
+tables are read by `Hours`, as `check` reads them.
 """
 
 from __future__ import annotations

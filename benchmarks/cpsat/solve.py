@@ -13,7 +13,14 @@ from .calendar import Seat, needs_of, seat_at
 from .model import UNPLANNED, CourseModel, ProblemModel
 from .track import Placement, Step, TrackModel
 
-WORKERS = 2
+PARAMETERS: dict[str, object] = {
+    "num_workers": 2,
+    "random_seed": 1,
+    "subsolvers": ["max_lp"],
+    "cp_model_probing_level": 0,
+}
+"""The best of those tried: the linear relaxation of this model lies close to its optimum, and of CP-SAT's strategies
+`max_lp` is the one that solves all of it. The other worker searches for plans around the best one (LNS)."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,12 @@ def solve(problem: Problem, *, limit: float, **parameters: object) -> Answer:
     laid = ProblemModel(problem)
     built = time.perf_counter()
     solver = cp_model.CpSolver()
-    given = {"max_time_in_seconds": limit, "num_workers": WORKERS, "random_seed": 1, **parameters}
+    given = {**PARAMETERS, "max_time_in_seconds": limit, **parameters}
     for name, value in given.items():
-        setattr(solver.parameters, name, value)
+        if isinstance(value, list):
+            getattr(solver.parameters, name).extend(value)
+        else:
+            setattr(solver.parameters, name, value)
     status = solver.status_name(solver.solve(laid.model))
     solved = time.perf_counter()
     result, cost, bound = None, None, 0
@@ -101,7 +111,11 @@ def read_seats(
     for need in needs:
         seats = laid.calendar.seats_for(need)
         if need.root == watched:
-            seats = [seat for seat in seats if solver.boolean_value(track.on[place.day, seat[0]])] if len(track.names) > 1 else seats
+            seats = (
+                [seat for seat in seats if solver.boolean_value(track.on[place.day, seat[0]])]
+                if len(track.names) > 1
+                else seats
+            )
         free[need.root] = [seat for seat in seats if laid.calendar.serving(need, seat) >> begin & 1]
     found = seat_at(needs, free, {})
     assert found is not None, "the model chose a start without seats"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any, TypeAlias
 
 from ortools.sat.python import cp_model
 
@@ -14,7 +15,8 @@ from scheduling.engine.view import first_resource
 from .calendar import Calendar, Starts
 
 FAR = 1 << 40
-Literal = cp_model.LiteralT
+Literal: TypeAlias = Any
+"""Of CP-SAT's variables, which are untyped here."""
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Placement:
     day: int
     visit: Visit
     used: Literal
-    begin: cp_model.LinearExprT
+    begin: Any
     low: int
     high: int
     is_given: bool = False
@@ -51,11 +53,11 @@ class Placement:
     """Of a given session."""
 
     @property
-    def treat(self) -> cp_model.LinearExprT:
+    def treat(self) -> Any:
         return self.begin + self.visit.treatment[0]
 
     @property
-    def treated(self) -> cp_model.LinearExprT:
+    def treated(self) -> Any:
         return self.begin + self.visit.treatment[1]
 
 
@@ -94,7 +96,10 @@ class TrackModel:
         self.cost: list[tuple[Literal, int]] = []
         self.steps = self._steps()
         self.free = {
-            name: {day.toordinal(): s for day, s in calendar.starts(course, self.protocol.visits[name], track.continuity).items()}
+            name: {
+                day.toordinal(): s
+                for day, s in calendar.starts(course, self.protocol.visits[name], track.continuity).items()
+            }
             for name in dict.fromkeys(step.visit for step in self.steps if step.given is None)
         }
         self.places: dict[Where, Placement] = {}
@@ -122,7 +127,9 @@ class TrackModel:
             same = before is not None and track.slots[slot.number - 2].phase == slot.phase
             opens = track.first_day + slot.offset + (course.shift_days or 0)
             given = hours.local(locked[key].start).date().toordinal() if key in locked else None
-            resumed = course.shift_days is not None and before is not None and before.given is not None and given is None
+            resumed = (
+                course.shift_days is not None and before is not None and before.given is not None and given is None
+            )
             most = FAR if phase.max_gap_hours is None or resumed else math.floor(phase.max_gap_hours * 60 + 1e-6)
             booked = None
             if key in current:
