@@ -5,44 +5,55 @@ from __future__ import annotations
 import random
 
 from .cost import UNPLANNED
-from .intake import Intake, worth
+from .intake import Intake, Taken, worth
 from .polish import Polisher
 from .problem import Course
+from .timeline import ones
 
-DRAFTS_PER_SECOND = 40
-"""How many drafts the improvement of an intake may make for each second of the time limit: work, not the clock."""
+WORK_PER_SECOND = 1000
+"""How much work the improvement may do for each second of the time limit: counted, not timed, so that the same
+problem has the same answer. A unit is about a millisecond."""
+DRAFT_WORK, LINKED_WORK, POLISH_WORK = 4, 10, 0.05
+"""Units of each draft; of each session of linked tracks (of one track: 1); of each start that polishing looks up."""
+RIVALS = 4
+"""With how many courses a course that pays is paired in turn."""
 QUICK_EFFORT = 0.08
 """Most trials lead nowhere: each may cost little."""
+SLACK = 60
+"""Points that a group may cost more before its dates are polished."""
 PATIENCE = 60
 """Trials without success, for each course that pays, after which no more are made."""
 
 
-def improve(intake: Intake, seed: int, drafts: int) -> None:
-    """Make the whole cheaper as long as that works and the drafts last."""
+def improve(intake: Intake, seed: int, work: float) -> None:
+    """Make the whole cheaper as long as that works and the work lasts."""
     if len(intake.courses) > 1 and intake.total() > intake.bound() and not intake.out_of_time():
         intake.desk.effort = QUICK_EFFORT
-        Improver(intake, seed, drafts).run()
+        Improver(intake, seed, work).run()
 
 
 class Improver:
-    def __init__(self, intake: Intake, seed: int, drafts: int) -> None:
-        self.intake, self.left = intake, drafts
+    def __init__(self, intake: Intake, seed: int, work: float) -> None:
+        self.intake, self.left = intake, work
         self.polisher = Polisher(intake)
         self.dice = random.Random(seed)  # noqa: S311 (an order of trials, nothing secret)
-        self.log: list = []
 
     def run(self) -> None:
-        self.polisher.polish()
-        self.each()
+        self._polish()
+        for course in self.losers():
+            self.trial([course])
+        while self._pairs():
+            pass
         failed = 0
         while not self.is_over():
             losers = self.losers()
             if not losers or failed > PATIENCE * len(losers):
                 break
-            failed = 0 if self.trial(self.group(losers)) else failed + 1
+            share = self.dice.choice((0, 0, 0.3, 0.6, 0.9))
+            failed = 0 if self.trial(self._group(losers), share) else failed + 1
 
     def is_over(self) -> bool:
-        return self.left <= 0 or self.intake.out_of_time()
+        return self.left <= 0 or self.intake.total() <= self.intake.bound() or self.intake.out_of_time()
 
     def losers(self) -> list[Course]:
         """The courses that pay for others, those that could be cheapest first."""
@@ -50,53 +61,66 @@ class Improver:
         paying = [c for c in intake.courses if intake.loss(c) > 0 and not intake.alone[c.id].is_impossible]
         return sorted(paying, key=lambda course: -intake.loss(course))
 
-    def each(self) -> None:
-        """Draft every course that pays once more beside the others as they are now."""
-        for course in self.losers():
-            if not self.is_over():
-                self.trial([course])
+    def _pairs(self) -> bool:
+        """Try each course that pays with those that have most of what it wants, either one first."""
+        found = False
+        for loser in self.losers():
+            rivals = self.rivals(loser)
+            for course_id in sorted(rivals, key=lambda course_id: -rivals[course_id])[:RIVALS]:
+                rival = self.intake.problem.course(course_id)
+                for group in ([loser, rival], [rival, loser]):
+                    if self.intake.loss(loser) > 0 and self.trial(group):
+                        found = True
+                        break
+        return found
 
-    def group(self, losers: list[Course]) -> list[Course]:
-        """A course that pays, and one to three that have what it wants."""
+    def _group(self, losers: list[Course]) -> list[Course]:
+        """A course that pays, and some that have what it wants; it goes first, or anywhere."""
         intake, dice = self.intake, self.dice
-        weights = [min(intake.loss(course), 500) ** 0.5 for course in losers]
-        loser = dice.choices(losers, weights)[0]
+        loser = dice.choices(losers, [min(intake.loss(course), 10_000) ** 0.5 for course in losers])[0]
         rivals = self.rivals(loser)
-        others = [course for course in intake.courses if rivals.get(course.id)]
-        size = dice.choice((0, 1, 1, 1, 2, 2, 3)) if others else 0
+        others = [course for course in intake.courses if course.id in rivals]
         group = [loser]
-        for _ in range(min(size, len(others))):
+        for _ in range(min(dice.choice((0, 1, 1, 2, 2, 3)), len(others))):
             other = dice.choices(others, [rivals[course.id] for course in others])[0]
             others.remove(other)
             group.append(other)
+        if dice.random() < 0.5:
+            dice.shuffle(group)
         return group
 
-    def rivals(self, loser: Course) -> dict[str, float]:
-        """By course, how much of the seat time it holds that a course would take if it were alone."""
+    def rivals(self, loser: Course) -> dict[str, int]:
+        """By course: the minutes that it holds of what another one would take of the same kinds if it were alone."""
         intake = self.intake
-        kinds = {seat: intake.board.resources[seat[0]].kind for seat in intake.board.busy}
+        kind = {resource.id: resource.kind for resource in intake.problem.resources}
         wanted: dict[str, int] = {}
-        for seat, (begin, end) in intake.alone[loser.id].taken:
-            wanted[kinds[seat]] = wanted.get(kinds[seat], 0) | ((1 << (end - begin)) - 1) << begin
-        out: dict[str, float] = {}
+        for (resource, _), (begin, end) in intake.alone[loser.id].taken:
+            wanted[kind[resource]] = wanted.get(kind[resource], 0) | ones(max(begin, 0), end)
+        out: dict[str, int] = {}
         for course in intake.courses:
-            if course is loser:
-                continue
             held = 0
-            for seat, (begin, end) in intake.drafts[course.id].taken:
-                if kinds[seat] in wanted:
-                    held += (wanted[kinds[seat]] >> begin & ((1 << (end - begin)) - 1)).bit_count()
-            if held:
+            for (resource, _), (begin, end) in intake.drafts[course.id].taken:
+                held += (wanted.get(kind[resource], 0) >> max(begin, 0) & ones(0, end - begin)).bit_count()
+            if held and course is not loser:
                 out[course.id] = held
         return out
 
-    def trial(self, group: list[Course]) -> bool:
+    def _polish(self, courses: list[Course] | None = None) -> None:
+        self.left -= POLISH_WORK * self.polisher.polish(courses)
+
+    def _work(self, course: Course) -> float:
+        """What a draft of a course takes, about, in milliseconds."""
+        tracks = self.intake.problem.protocol_of(course).tracks
+        return DRAFT_WORK + sum(len(track.slots) for track in tracks) * (LINKED_WORK if len(tracks) > 1 else 1)
+
+    def trial(self, group: list[Course], share: float = 0) -> bool:
         """Take some courses out, place them in this order and polish; undone where that is no better."""
+        if self.is_over():
+            return False
         intake = self.intake
         old, proven, changes = dict(intake.drafts), dict(intake.proven_at), intake.changes
         before = intake.total()
-        if self._again(group) and intake.total() < before:
-            self.log.append((before, intake.total(), len(group)))
+        if self._again(group, share) and intake.total() < before:
             return True
         for course in intake.courses:
             if course.id in intake.drafts and intake.drafts[course.id] is not old[course.id]:
@@ -107,22 +131,37 @@ class Improver:
         intake.proven_at, intake.changes = proven, changes
         return False
 
-    def _again(self, group: list[Course]) -> bool:
+    def _again(self, group: list[Course], share: float) -> bool:
+        """Place courses anew; False as soon as that cannot get cheaper (polishing may save a little in the end)."""
         intake = self.intake
-        slack = 0 if len(group) == 1 else 60
-        before = sum(worth(intake.remove(course)) for course in group) + slack
+        before = sum(worth(intake.remove(course)) for course in group) + (SLACK if len(group) > 1 else 0)
         spent = 0
         for at, course in enumerate(group):
-            rest = sum(intake.least(later) for later in group[at + 1 :])
-            ceiling = before - spent - rest
+            ceiling = before - spent - sum(intake.least(later) for later in group[at + 1 :])
             if ceiling <= intake.least(course):
                 return False
-            self.left -= 1
+            reserved = self._reserve(group[at + 1 :], share)
+            self.left -= self._work(course)
             draft = intake.draft(course, ceiling) if ceiling < UNPLANNED else intake.draft(course)
+            intake.board.give(reserved)
             if worth(draft) >= ceiling:
                 return False
             intake.put(course, draft)
             spent += worth(draft)
         if len(group) > 1:
-            self.polisher.polish(group)
+            self._polish(group)
         return True
+
+    def _reserve(self, courses: list[Course], share: float) -> Taken:
+        """Keep a share of the dates that courses would have alone free for them, while another one is placed."""
+        intake, held = self.intake, []
+        for course in courses if share else ():
+            days: dict[int, bool] = {}
+            for seat, span in intake.alone[course.id].taken:
+                day = intake.line.day_of(span[0])
+                if day not in days:
+                    days[day] = self.dice.random() < share
+                if days[day] and intake.board.is_free(seat, *span):
+                    intake.board.take([(seat, span)])
+                    held.append((seat, span))
+        return held

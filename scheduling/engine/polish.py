@@ -66,8 +66,8 @@ class Polisher:
         self.intake, self.line = intake, intake.line
         self.shapes: dict[str, Shape] = {}
 
-    def polish(self, courses: Iterable[Course] | None = None) -> bool:
-        """Whether the dates of these courses (all of them) could be made cheaper."""
+    def polish(self, courses: Iterable[Course] | None = None) -> int:
+        """Make the dates of these courses (all of them) cheaper; how many starts were looked up for it."""
         by_day: dict[int, list[Spot]] = {}
         wanted: set[int] = set()
         ids = None if courses is None else {course.id for course in courses}
@@ -82,12 +82,15 @@ class Polisher:
                 if ids is None or course.id in ids:
                     wanted.add(day)
         changed: set[str] = set()
-        for day in sorted(wanted):
-            if self.line.is_plain(day) and not self.intake.out_of_time():
-                changed |= Day(self.intake, day, by_day[day]).polish()
+        looked = 0
+        for number in sorted(wanted):
+            if self.line.is_plain(number) and not self.intake.out_of_time():
+                day = Day(self.intake, number, by_day[number])
+                changed |= day.polish()
+                looked += day.looked
         for course_id in sorted(changed):
             self._write(self.shapes[course_id])
-        return bool(changed)
+        return looked
 
     def _shape(self, course: Course, draft: Draft) -> Shape:
         shape = self.shapes.get(course.id)
@@ -151,7 +154,7 @@ class Day:
         self.within = {id(spot): self._within(spot) for spot in spots}
         self.kinds = {id(spot): {hold.kind for hold in spot.step.visit.holds} for spot in spots}
         self.touched: dict[int, tuple[Spot, tuple[int, tuple[PlacedHold, ...], str | None]]] = {}
-        self.trials = 0
+        self.trials = self.looked = 0
         self.ideal = self._ideals()
 
     def polish(self) -> set[str]:
@@ -301,6 +304,7 @@ class Day:
     def _best(self, spot: Spot) -> Choice | None:
         """The cheapest start and resource that the board has for a session now, of equals the earliest start."""
         self.trials -= 1
+        self.looked += 1
         step, best = spot.step, None
         kind = spot.shape.chains[spot.track].track.continuity
         for resource, starts in self.board.seatable(step.visit, self.within[id(spot)], kind).items():

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .alternatives import with_alternatives
 from .cost import UNPLANNED
-from .improve import DRAFTS_PER_SECOND, improve
+from .improve import WORK_PER_SECOND, improve
 from .intake import Intake
 from .placing import place_all, place_left
 from .problem import Problem
@@ -31,7 +31,7 @@ def plan(problem: Problem, *, time_limit: float, seed: int = 0, alternatives: in
     place_all(intake)
     kept_back = max(FOR_ALTERNATIVES if alternatives else 0, FOR_THE_LEFT if intake.left() else 0)
     intake.until = deadline - time_limit * kept_back
-    improve(intake, seed, int(time_limit * DRAFTS_PER_SECOND))
+    improve(intake, seed, time_limit * WORK_PER_SECOND)
     intake.until = deadline - time_limit * (FOR_REASONS if len(intake.courses) > 1 else 0)
     place_left(intake)
     intake.until = deadline
