@@ -170,6 +170,7 @@ class Chain:
     is_first: bool = False
     continuity_points: int = 8
     _ranked: dict[tuple[int, int, int], list[tuple[int, int]]] = field(default_factory=dict)
+    _parts: dict[tuple[int, int, int, int], list[int] | None] = field(default_factory=dict)
     _cheapest: dict[tuple[int, int], dict[int, int]] = field(default_factory=dict)
     _following: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
@@ -177,8 +178,17 @@ class Chain:
         """By resource index, the cheapest node of a session on a date (its time and its move, nothing else)."""
         return self.nodes(step, day) or [INF] * len(self.names)
 
-    def nodes(self, step: Step, day: int) -> list[int] | None:
-        """As `least`; None where the session has no start on that date."""
+    def nodes(self, step: Step, day: int, unit: int = 1) -> list[int] | None:
+        """As `least`, in parts of a point; None where the session has no start on that date."""
+        if unit == 1:
+            return self._nodes(step, day)
+        key = (id(step.offers), step.number if step.given is not None or step.current is not None else 0, day, unit)
+        if key not in self._parts:
+            found = self._nodes(step, day)
+            self._parts[key] = found and [node * unit if node < INF else INF for node in found]
+        return self._parts[key]
+
+    def _nodes(self, step: Step, day: int) -> list[int] | None:
         if step.given is not None:
             return [0 if index == step.given.resource else INF for index in range(len(self.names))]
         found = step.offers.day(day)

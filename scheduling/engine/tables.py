@@ -6,6 +6,8 @@ other where some pair of their starts keeps the gap. `max_in` and links are left
 
 from __future__ import annotations
 
+from operator import add
+
 from .options import INF, Chain
 
 LENGTH_POINTS = 4
@@ -48,8 +50,8 @@ class Tables:
 
     def _windows(self, horizon: int, last_start: int) -> list[tuple[int, int]]:
         """By session its window, without the dates for which order and `max_in` leave no room before or after."""
-        chain, out = self.chain, []
-        reached = 0
+        chain, reached = self.chain, 0
+        out: list[tuple[int, int]] = []
         for k, step in enumerate(chain.steps):
             low, high = chain.window(step, self.start_day, horizon)
             if last_start != self.start_day:
@@ -90,20 +92,15 @@ class Tables:
     def _fill(self, k: int, rest: Rest | None) -> dict[int, list[int]]:
         chain, step, unit = self.chain, self.chain.steps[k], self.unit
         low, high = self.windows[k]
+        found = ((day, chain.nodes(step, day, unit)) for day in range(low, high + 1))
+        if rest is None:
+            return {day: list(nodes) for day, nodes in found if nodes is not None}
         out = {}
-        for day in range(low, high + 1):
-            nodes = chain.nodes(step, day)
-            if nodes is None:
-                continue
-            if unit != 1:
-                nodes = [node * unit if node < FAR else INF for node in nodes]
-            if rest is None:
-                out[day] = list(nodes)
-                continue
-            first, last = chain.following(k, day)
-            values = rest.least(nodes, day, first, last)
-            if values is not None:
-                out[day] = values
+        for day, nodes in found:
+            if nodes is not None:
+                values = rest.least(nodes, day, *chain.following(k, day))
+                if values is not None:
+                    out[day] = values
         return out
 
     def _rest(self, k: int) -> Rest:
@@ -140,64 +137,66 @@ class Rest:
     def __init__(
         self, value: dict[int, list[int]], slope: int, per_period: int, period_days: int, unit: int, change: int
     ) -> None:
-        self.low, self.high, self.change = min(value), max(value), change
+        self.low, self.change = min(value), change
+        self.size = max(value) - self.low + 1
         gone = [INF] * len(next(iter(value.values())))
-        rows = [value.get(day, gone) for day in range(self.low, self.high + 1)]
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        free = columns[0]
-        if len(columns) > 1 and min(free) < FAR:
-            columns = [free, *([min(a, b) for a, b in zip(column, free, strict=True)] for column in columns[1:])]
+        rows = [value.get(day, gone) for day in range(self.low, self.low + self.size)]
+        free, *columns = zip(*rows, strict=True)
+        if columns and min(free) < FAR:
+            columns = [tuple(map(min, column, free)) for column in columns]
         # Index 0 for any resource: the visit before has none, or changes to the best.
-        columns[0] = [min(row) for row in rows]
+        columns = [tuple(map(min, rows)), *columns]
         bend, base = 3 * per_period * unit, 3 * period_days * unit
-        self.lines = [Line(columns, slope - bend, base if bend else 0)]
+        self.slope, self.base = slope - bend, base if bend else 0
+        self.columns = lined(columns, self.slope)
         self.even = 0
         if bend:
-            self.lines.append(Line(columns, slope + bend, -base))
             self.even = -(-period_days // per_period)
+            self.late_slope, self.late_base = slope + bend, -base
+            self.late_columns = lined(columns, self.late_slope)
 
     def least(self, nodes: list[int], day: int, first: int, last: int) -> list[int] | None:
         """By resource, what a session on `day` with these costs comes to, the next one from `first` to `last`."""
-        first, last = max(first, self.low), min(last, self.high)
-        if first > last:
+        at = day - self.low
+        begin, end = max(first - self.low, 0), min(last - self.low + 1, self.size)
+        if begin >= end:
             return None
-        parts = [(self.lines[0], first, last)]
-        if len(self.lines) > 1:
-            bend = day + self.even
-            parts = [(self.lines[0], first, min(last, bend - 1)), (self.lines[1], max(first, bend), last)]
-        best = [INF] * len(nodes)
-        for line, a, b in parts:
-            if a <= b:
-                line.lower(best, nodes, day - self.low, a - self.low, b - self.low + 1)
-        any_of = best[0]
+        back, columns = self.base - self.slope * at, self.columns
+        if self.even:
+            bend = at + self.even
+            if begin < bend < end:
+                return self._least_of_both(nodes, at, begin, bend, end)
+            if bend <= begin:
+                back, columns = self.late_base - self.late_slope * at, self.late_columns
+        any_of = min(columns[0][begin:end]) + back
         if any_of >= FAR:
             return None
         switched = any_of + self.change
         out = [
-            INF if node >= FAR else node + (value if value < switched else switched)
-            for node, value in zip(nodes, best, strict=True)
+            INF if node >= FAR else node + min(min(column[begin:end]) + back, switched)
+            for node, column in zip(nodes, columns, strict=True)
         ]
-        out[0] = nodes[0] + any_of if nodes[0] < FAR else INF
+        return out if min(out) < FAR else None
+
+    def _least_of_both(self, nodes: list[int], at: int, begin: int, bend: int, end: int) -> list[int] | None:
+        back, late_back = self.base - self.slope * at, self.late_base - self.late_slope * at
+        any_of = min(min(self.columns[0][begin:bend]) + back, min(self.late_columns[0][bend:end]) + late_back)
+        if any_of >= FAR:
+            return None
+        switched = any_of + self.change
+        out = [
+            INF if node >= FAR else node + min(min(one[begin:bend]) + back, min(late[bend:end]) + late_back, switched)
+            for node, one, late in zip(nodes, self.columns, self.late_columns, strict=True)
+        ]
         return out if min(out) < FAR else None
 
 
-class Line:
-    """Values plus a straight line over the dates."""
-
-    def __init__(self, columns: list[list[int]], slope: int, base: int) -> None:
-        self.slope, self.base = slope, base
-        self.columns = [
-            [value + slope * i if value < FAR else INF for i, value in enumerate(column)] for column in columns
-        ]
-
-    def lower(self, best: list[int], nodes: list[int], at: int, begin: int, end: int) -> None:
-        """Lower `best` to the least of the dates from `begin` up to `end`, seen from date `at`."""
-        back = self.base - self.slope * at
-        for r, column in enumerate(self.columns):
-            if not r or nodes[r] < FAR:
-                found = min(column[begin:end]) + back
-                if found < best[r]:
-                    best[r] = found
+def lined(columns: list[tuple[int, ...]], slope: int) -> list[tuple[int, ...]]:
+    """Each column plus a straight line over the dates."""
+    if not slope:
+        return columns
+    line = range(0, slope * len(columns[0]), slope)
+    return [tuple(map(add, column, line)) for column in columns]
 
 
 def step_back(change: int, one: int, other: int) -> int:
