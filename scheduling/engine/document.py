@@ -146,7 +146,7 @@ def _record(value: Any, path: str, needed: set[str], optional: set[str]) -> dict
     if missing := needed - keys:
         raise FormatError(min(missing), "is missing")
     if unknown := keys - needed - optional:
-        raise FormatError(str(min(unknown, key=str)), "is not a field of the format")
+        raise FormatError(named(str(min(unknown, key=str))), "is not a field of the format")
     for name in value:
         if value[name] is None and name not in NULLABLE:
             raise FormatError(name, "must not be null: leave an optional field out")
@@ -195,7 +195,7 @@ def _named(record: Mapping[str, Any], field: str, reader: Callable[[Any], T]) ->
         try:
             out[name] = reader(item)
         except FormatError as error:
-            raise error.below(f"{field}.{name}") from None
+            raise error.below(f"{field}.{named(name)}") from None
     return out
 
 

@@ -28,9 +28,20 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def named(name: Any) -> str:
+    """A name that the document gives a field, as a path may repeat it."""
+    return str(name) if len(str(name)) <= 60 else f"{str(name)[:57]}..."
+
+
+FIRST_YEAR, LAST_YEAR = 1970, 9000
+MAX_TEXT = 1000
+
+
 def need_text(field: str, value: Any) -> None:
     if not isinstance(value, str) or not value:
         raise FormatError(field, f"must be a text that is not empty, not {shown(value)}")
+    if len(value) > MAX_TEXT:
+        raise FormatError(field, f"must have at most {MAX_TEXT} characters, not {len(value)}")
 
 
 def need_int(field: str, value: Any, low: int | None = None, high: int | None = None) -> None:
@@ -52,6 +63,8 @@ def need_hours(field: str, value: Any) -> None:
 def need_date(field: str, value: Any) -> None:
     if not isinstance(value, date) or isinstance(value, datetime):
         raise FormatError(field, f"must be a date, not {shown(value)}")
+    if value.year < FIRST_YEAR:
+        raise FormatError(field, f"lies before the year {FIRST_YEAR}: {value.isoformat()}")
 
 
 def need_instant(field: str, value: Any) -> None:
@@ -60,8 +73,8 @@ def need_instant(field: str, value: Any) -> None:
     if value.utcoffset() is None:
         raise FormatError(field, f"has no UTC offset: {value.isoformat()}")
     # Keeps every later shift of zone or of a few months inside what datetime can hold.
-    if not 1970 <= value.year <= 9000:
-        raise FormatError(field, f"lies outside the years 1970 to 9000: {value.isoformat()}")
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise FormatError(field, f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}: {value.isoformat()}")
 
 
 def fixed_offset(value: datetime) -> datetime:
@@ -79,6 +92,11 @@ def need_tuple(field: str, value: Any, of: type | None = None) -> None:
         for index, item in enumerate(value):
             if not isinstance(item, of):
                 raise FormatError(f"{field}[{index}]", f"must be a {of.__name__}, not {shown(item)}")
+
+
+def need_at_most(field: str, items: Sequence[Any], most: int) -> None:
+    if len(items) > most:
+        raise FormatError(field, f"must be at most {most}, not {len(items)}")
 
 
 def need_distinct(field: str, names: Sequence[Any], of: str = "") -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from .faults import FormatError, need_distinct, need_hours, need_int, need_text, need_tuple, shown
+from .faults import FormatError, named, need_at_most, need_distinct, need_hours, need_int, need_text, need_tuple, shown
 
 LINK_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "window": ({"track", "after", "min_hours", "max_hours"}, set()),
@@ -19,6 +19,9 @@ LINK_FIELDS: dict[str, tuple[set[str], set[str]]] = {
 
 MAX_SESSIONS = 2000
 MAX_DAYS = 4000
+MAX_HOLDS = 100
+MAX_TRACKS = 20
+MAX_LINKS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Visit:
         need_int("treatment[0]", self.treatment[0], 0, self.minutes)
         need_int("treatment[1]", self.treatment[1], self.treatment[0], self.minutes)
         need_tuple("holds", self.holds, HoldNeed)
+        need_at_most("holds", self.holds, MAX_HOLDS)
         for index, hold in enumerate(self.holds):
             self._check_twin(index, hold)
 
@@ -146,12 +150,15 @@ class Track:
         need_int("first_day", self.first_day, 0, MAX_DAYS)
         if self.continuity is not None:
             need_text("continuity", self.continuity)
-        sessions = sum(phase.periods * phase.per_period for phase in self.phases)
-        if not 1 <= sessions <= MAX_SESSIONS:
-            raise FormatError("phases", f"must hold 1 to {MAX_SESSIONS} sessions, not {sessions}")
+        if not 1 <= self.sessions <= MAX_SESSIONS:
+            raise FormatError("phases", f"must hold 1 to {MAX_SESSIONS} sessions, not {self.sessions}")
         days = sum(phase.periods * phase.period_days for phase in self.phases)
         if days > MAX_DAYS:
             raise FormatError("phases", f"must last at most {MAX_DAYS} days, not {days}")
+
+    @property
+    def sessions(self) -> int:
+        return sum(phase.periods * phase.per_period for phase in self.phases)
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
@@ -231,11 +238,16 @@ class Protocol:
             raise FormatError("visits", f"must be visits by name, not {shown(self.visits)}")
         for name, visit in self.visits.items():
             if not isinstance(visit, Visit):
-                raise FormatError(f"visits.{name}", f"must be a Visit, not {shown(visit)}")
+                raise FormatError(f"visits.{named(name)}", f"must be a Visit, not {shown(visit)}")
         need_tuple("tracks", self.tracks, Track)
         if not self.tracks:
             raise FormatError("tracks", "must name at least one track")
+        need_at_most("tracks", self.tracks, MAX_TRACKS)
         need_tuple("links", self.links, Link)
+        need_at_most("links", self.links, MAX_LINKS)
+        sessions = sum(track.sessions for track in self.tracks)
+        if sessions > MAX_SESSIONS:
+            raise FormatError("tracks", f"must hold at most {MAX_SESSIONS} sessions together, not {sessions}")
         need_distinct("tracks", [track.name for track in self.tracks], ".name")
         if self.tracks[0].first_day != 0:
             raise FormatError("tracks[0].first_day", f"must be 0 for the first track, not {self.tracks[0].first_day}")
