@@ -17,7 +17,7 @@ STEPS = 3000
 WEIGHT = 40
 DIVES = ((32, 400), (64, 1200))
 """Weight and steps for each start day of linked tracks."""
-BUDGET = 4000
+BUDGET = 3000
 """How much work one type of change may take: steps, nodes of the shared calendar, and TABLES for each start day."""
 TABLES = 50
 

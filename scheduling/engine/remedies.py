@@ -29,6 +29,8 @@ FAILS = 12
 LEAPS = (0, 1, 3, 7, 14)
 """By how many days a longer phase is tried beyond what dates alone ask for."""
 DAY = 1440
+MOST_STARTS = 5
+"""For how many start days of linked tracks, those that get stuck nearest to it, a date is tried."""
 REST = 7
 """Days after the last date for the session that has none, from which on a change is too late."""
 FAR = 10_000
@@ -167,7 +169,8 @@ class Remedies(Trials):
         for least, _, day, on in self._dates(variant, starts):
             if len(found) >= MOST and least >= minutes_of_change(found[MOST - 1]):
                 break
-            if self.finder.is_spent or failed > FAILS:
+            if self.finder.is_spent or failed >= FAILS:
+                self.skipped = True
                 break
             smallest = self._smallest_on(variant, day, on)
             failed += smallest is None
@@ -187,7 +190,8 @@ class Remedies(Trials):
             near = sorted((self._distance(day, start), start) for start in on)
             near = [entry for entry in near if entry[0] < FAR]
             if near:
-                found.append((self._least(variant, day), near[0][0], day, [start for _, start in near]))
+                most = MOST_STARTS if len(self.chains) > 1 else len(near)
+                found.append((self._least(variant, day), near[0][0], day, [start for _, start in near[:most]]))
         return sorted(found)
 
     def _distance(self, day: int, start: int) -> int:

@@ -17,7 +17,7 @@ ACRONYMS = {"tms", "itbs", "dtms", "tdcs", "vns", "scs", "dbs", "iv", "im", "sc"
 MOST_WAYS = 3
 """How many changes one sentence names."""
 
-UNTRIED = "the time ran out before every change that may help was tried"
+UNTRIED = "not every change that may help could be tried in the time that there was"
 NOTHING = (
     "no single change helps: a later start, a longer part of the protocol, another time of the patient, "
     "an opening on one date or one more seat would each leave something else in the way"
