@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from .faults import FormatError, need_int, shown
+from .faults import FormatError, named, need_int, shown
 from .intervals import Interval
 from .problem import (
     WEEKDAYS,
