@@ -65,11 +65,11 @@ class Outline:
 
 
 def outline(problem: Problem, course: Course, sessions: Sessions) -> Outline:
-    """The start day, the median time of day and the weekdays of the sessions that are not locked."""
+    """Start day, median time of day and weekdays of the sessions that are not locked; of all where all are."""
     zone, given = problem.site.zone, {session.key for session in course.locked}
     first = (problem.protocol_of(course).tracks[0].name, 1)
     starts = {session.key: session.start.astimezone(zone) for session in sessions}
-    free: list[datetime] = [start for key, start in starts.items() if key not in given]
+    free: list[datetime] = [start for key, start in starts.items() if key not in given] or [*starts.values()]
     counts = [0] * 7
     for start in free:
         counts[start.weekday()] += 1

@@ -203,7 +203,10 @@ def test_what_is_given_already_is_no_choice():
 def test_a_course_that_is_given_whole_has_no_alternatives():
     shape = protocol(track("tms", "bare", (phase(1, 7, 1),)))
     problem = clinic(shape, course=patient(locked=(session(1, "2026-12-07T09:00", track="tms"),)))
-    assert plan(problem, time_limit=9, alternatives=3).courses[0].alternatives == ()
+    (answer,) = plan(problem, time_limit=9, alternatives=3).courses
+    assert answer.alternatives == ()
+    whole = outline(problem, problem.courses[0], answer.sessions)
+    assert whole == Outline(date(2026, 12, 7), 540, (1, 0, 0, 0, 0, 0, 0))
 
 
 def test_a_course_with_one_way_only_has_no_alternatives():

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from clinic.models import Scope
 from protocols.models import Protocol, ProtocolVersion, VisitType
 from scheduling import moving, planning
-from scheduling.api.proposals import describe_placed
+from scheduling.api.proposals import describe_placed, read_uuids
 from scheduling.api.serializers.sessions import (
     CancelInput,
     MoveInput,
@@ -108,4 +108,5 @@ class OpeningViewSet(KeyViewSet):
             last_on=query["last_on"],
             now=now,
         )
-        return Response(OpeningsSerializer({"results": describe_placed(placed, site=site)}).data)
+        found = describe_placed(placed, site=site, uuids=read_uuids(site))
+        return Response(OpeningsSerializer({"results": found}).data)

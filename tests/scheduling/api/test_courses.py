@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from clinic.models import Patient, Site
@@ -112,6 +114,15 @@ def test_a_preview_offers_further_plans_where_they_are_asked_for(
     assert rows_of(*models) == before
     plain = api.post("/api/v1/courses/preview/", body_of(patient, version), format="json").json()
     assert plain == {**body, "alternatives": []}
+
+
+def test_further_plans_cost_no_further_queries(api: APIClient, patient: Patient, version: ProtocolVersion) -> None:
+    counts = []
+    for number in (0, 2, 2):  # the first fills what is cached
+        with CaptureQueriesContext(connection) as queries:
+            api.post("/api/v1/courses/preview/", body_of(patient, version, alternatives=number), format="json")
+        counts.append(len(queries))
+    assert counts[1] == counts[2] <= counts[0]
 
 
 def test_a_preview_has_five_alternatives_at_most_and_a_course_none(
