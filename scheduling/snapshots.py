@@ -34,6 +34,9 @@ from scheduling.shapes import VERSION_LOOKUPS, fitting_periods, last_day, shape_
 ONE_DAY = timedelta(days=1)
 # The horizon lies so far behind the last window, or no later start could ever be proposed for what does not fit.
 SLACK = timedelta(days=30)
+# A visit lies within one date, and a turnover has at most 32767 minutes. The index is in the order in which holds end:
+# bounded on both sides, it leaves the rest of a calendar of years unread.
+LONGEST_HOLD = timedelta(days=31)
 Numbered = dict[tuple[str, int], Session]
 
 
@@ -189,7 +192,7 @@ def _read_bookings(
     """
     seats = {int(resource.id): resource.seats for resource in resources}
     holds = (
-        Hold.objects.filter(resource__in=seats, end__gt=now, start__lt=until)
+        Hold.objects.filter(resource__in=seats, end__gt=now, end__lt=until + LONGEST_HOLD, start__lt=until)
         .exclude(session__course__in=[course.pk for course in courses if course.pk])
         .order_by()
         .values_list("resource_id", "seat")

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from clinic.models import Closure, ExtraOpening, Outage, Patient, PatientAbsence, Resource, ResourceHours, Site
 from protocols.models import DecisionPoint
@@ -19,6 +21,7 @@ from tests.scheduling.calendar import at, fill_seat, make_course, make_tms, mark
 
 pytestmark = pytest.mark.django_db
 QUERIES = 21
+ONE_HOUR = timedelta(hours=1)
 
 
 def read_one(course: Course) -> engine.Problem:
@@ -242,6 +245,29 @@ def test_holds_that_touch_are_posed_as_one_booking(site: Site, patient: Patient,
     version = factories.make_protocol()
     problem = read_one(make_course(patient=patient, version=version))
     assert problem.bookings == (engine.Booking(str(chair.pk), 1, at(site, 1, 0), at(site, 1, 1, 10)),)
+
+
+def test_only_the_holds_inside_the_horizon_are_read_by_their_index(
+    site: Site, patient: Patient, chair: Resource
+) -> None:
+    fill_seat(chair, seat=1, count=3)
+    first = Hold.objects.earliest("start")
+    ten_years = timedelta(days=3650)
+    Hold.objects.bulk_create(
+        Hold(session=first.session, position=100 + n, resource=chair, seat=1, start=start, end=start + ONE_HOUR)
+        for n, start in enumerate((first.start - ten_years, NOW - ONE_HOUR, first.start + ten_years))
+    )
+    course = make_course(patient=patient, version=factories.make_protocol())
+    with CaptureQueriesContext(connection) as queries:
+        problem = read_one(course)
+    assert problem.bookings == (engine.Booking(str(chair.pk), 1, at(site, 1, 0), at(site, 1, 0, 30)),)
+    (asked,) = [query["sql"] for query in queries if "range_agg" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {asked}")
+        lines = [line for (line,) in cursor.fetchall()]
+    bounded = [line for line in lines if "Index Cond" in line and '"end" >' in line and '"end" <' in line]
+    assert len(bounded) == 1
 
 
 @pytest.mark.parametrize("others", [0, 1500])
