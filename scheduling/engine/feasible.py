@@ -6,17 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .chain import plan_chain
-from .joint import Days
+from .company import Company
+from .days import Days
 from .linked import JointSearch
 from .links import Links
 from .options import Chain
 from .problem import Course, PlacedSession
-from .single import Desk, Plan, fits_of, seat
+from .single import Desk, Plan, seat
 
 STEPS = 3000
 WEIGHT = 40
-DIVES = ((32, 400), (64, 1200))
-"""Weight and steps for each start day of linked tracks."""
+DIVES = ((32, 400, 24), (64, 1200, 96))
+"""Weight, steps and beam for each start day of linked tracks."""
 BUDGET = 3000
 """How much work one type of change may take: steps, nodes of the shared calendar, and TABLES for each start day."""
 TABLES = 50
@@ -64,15 +65,15 @@ class Finder:
 
     def _linked(self, desk: Desk, course: Course, chains: list[Chain], starts: list[int], horizon: int) -> Plan | None:
         links = Links(desk.problem, desk.problem.protocol_of(course), chains, desk.board.line)
-        days = Days(chains, links, fits_of(desk.board, chains, links))
+        days = Days(chains, links, Company(desk.board, chains, links))
         search = JointSearch(chains, links, days, min(starts), max(starts), horizon, self.out_of_time)
         left = list(starts)
-        for weight, steps in DIVES:
+        for weight, steps, beam in DIVES:
             for day in list(left):
                 if self.is_spent:
                     return None
                 before = search.steps
-                answer = search.run(limit=steps, weight=weight, only=day)
+                answer = search.run(limit=steps, weight=weight, only=day, beam=beam)
                 self.left -= search.steps - before
                 if weight == DIVES[0][0]:
                     self.left -= TABLES + len(search.joints[day].nodes)

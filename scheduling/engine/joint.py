@@ -1,24 +1,36 @@
 """Lower bounds for linked tracks: the shared calendar of all tracks, date by date.
 
-A node says how many sessions of each track are placed, when the last of each was, and what `at_least` links still ask.
-Its value is the least cost of the rest, exact but for the times of day: on each date a session may take its cheapest
-start, two sessions of one date their cheapest pair, and gaps and links only ask that some pair of starts keeps them.
+A node says how many sessions of each track are placed, when the last of each was, and what links and `max_in` still
+ask. Its value is the least cost of the rest, by the resource of the led track and by the last start of the traced one:
+exact but for the times of day that gaps and the other links ask for, where some pair of starts must keep them.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import combinations, product
+from functools import partial
+from heapq import nsmallest
+from itertools import combinations
 
+from .chain import kept_dates
+from .days import NOWHEN, Days
 from .links import NO_BAND, Asked, Band, Links
 from .options import INF, Chain, Step
+from .patterns import Dates, Patterns
 from .tables import LENGTH_POINTS, Tables
 
-MAX_NODES = 40_000
+MAX_NODES = 30_000
 
-Choice = tuple[int, tuple[tuple[int, int, int], ...]]
-"""Points, and for each track of a date (track, start, resource index)."""
+Key = tuple[int, tuple[int, ...], tuple[int, ...], Asked, tuple[Dates, ...]]
+"""Of a node: date, placed, last, asked, earliest."""
+
+Rest = tuple[int, int, tuple[tuple[int, int], ...]]
+"""What is left costs without `length`, the `length`, and for tracks with `max_in` what makes it of a pattern's value."""
+
+Leg = tuple[int, tuple[int, ...], int, list[list[int]], int, tuple[int, ...], tuple[int, ...], Asked, Rest]
+"""A way without its node: date, tracks, points, the date's costs, the least of them; then placed, last, asked, rest."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,12 +39,19 @@ class Node:
     placed: tuple[int, ...]
     last: tuple[int, ...]
     asked: Asked
-    bands: tuple[Band, ...]
-    """By track whose times bind others: when the treatment of its last session starts."""
+    earliest: tuple[Dates, ...]
+    """By track: the first dates that `max_in` leaves its next sessions."""
+    starts: tuple[int, ...] = NOWHEN
+    """The seconds at which the treatment of the traced track's last session may start."""
+    bands: tuple[Band, ...] = ()
+    """By track whose times bind others: the seconds at which the treatment of its last session may start."""
     ways: list[Way] = field(default_factory=list)
     value: list[int] = field(default_factory=list)
+    """By start of the traced track and, within it, by resource of the led track."""
     reached: int = INF
     """The least cost of the way to it."""
+    hope: int = INF
+    """The same with what is left at least."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,14 +62,17 @@ class Way:
     tracks: tuple[int, ...]
     points: int
     node: Node
-    limits: tuple[Band | None, ...]
-    """By track of the date: the seconds in which its treatment starts, None for any."""
-    least: list[int]
-    """By resource of the led track (index 0 where it has no session that day): cheapest starts plus the rest."""
+    least: list[list[int]]
+    """The cheapest starts of the date: by start of the traced track, then by resource of the led one.
+
+    The start is that of the date where the traced track is on it, else the last one before. One row: all are alike.
+    """
+    total: list[int] = field(default_factory=list)
+    """`least` and the value of the node, flat."""
 
 
 class Joint:
-    """The nodes of one course start day. `led` is the track whose continuity resource the bounds follow."""
+    """The nodes of one course start day."""
 
     def __init__(
         self,
@@ -60,17 +82,25 @@ class Joint:
         horizon: int,
         days: Days,
         out_of_time: Callable[[], bool],
+        *,
+        strict: bool = True,
     ) -> None:
+        """With `strict`, `max_in` is kept."""
         self.chains, self.links, self.start_day, self.pairs = chains, links, start_day, days
-        self.led = days.led
-        self.width = len(chains[self.led].names)
+        self.led, self.width, self.traced = days.led, days.width, days.traced
         self.tables = [Tables(chain, start_day, horizon, 0) for chain in chains]
         self.possible = all(table.possible for table in self.tables)
+        self.paced = [Tables(chain, start_day, horizon) for chain in chains] if self.possible else []
+        self.keep = [kept_dates(chain) if strict else [0] * len(chain.steps) for chain in chains]
+        self.soonest = [self._soonest(table) for table in self.tables] if self.possible else []
         self.complete = True
         self.nodes: dict[tuple, Node] = {}
+        self._costs: dict[tuple, list[list[int]]] = {}
+        self._found_legs: dict[tuple, list[Leg]] = {}
+        self.patterns: dict[int, Patterns] = {}
         self._next: dict[tuple[int, int, int], list[int]] = {}
-        self._rests: dict[tuple[int, int, int], int] = {}
-        self.ceiling = INF
+        self._rests: dict[tuple[int, int, int], tuple[int, int]] = {}
+        self.ceiling, self.beam, self.most_nodes = 0, 0, MAX_NODES
         self.furthest = max((min(t.days[-1], default=0) for t in self.tables if t.possible), default=0)
         self.root: Node | None = None
         self.out_of_time = out_of_time
@@ -80,110 +110,230 @@ class Joint:
         """A bound without the nodes: what the tracks cost each for itself, and the longest of them."""
         if not self.possible:
             return INF
-        total = sum(min(min(values) for values in table.value[0].values()) for table in self.tables)
-        furthest = max(table.days[-1][0] for table in self.tables)
-        return total + LENGTH_POINTS * max(furthest - self.start_day, self.last_given - self.start_day, 0)
+        total, most, _ = self._rest(self.start_day - 1, *self._given())
+        return min(total + most, INF) + LENGTH_POINTS * max(self.last_given - self.start_day, 0)
 
-    def build(self, ceiling: int = INF) -> None:
-        """Make every node that a plan below `ceiling` can pass, then the values from the last date back."""
-        self.ceiling, self.complete = ceiling, True
-        self.nodes = {}
+    def build(self, ceiling: int = INF, *, beam: int = 0) -> None:
+        """Make every node that a plan below `ceiling` can pass, then the values from the last date back.
+
+        With a `beam`, only so many nodes of each date, the most promising: the values are then no bounds.
+        """
+        self.ceiling, self.beam, self.complete = ceiling, beam, True
+        self.nodes, self._costs, self._found_legs = {}, {}, {}
         self.root = self._root()
         self.root.reached = 0
+        self._keep_patterns(self.root)
         layers: dict[int, list[Node]] = {self.root.day: [self.root]}
         order: list[Node] = []
         while layers:
-            for node in layers.pop(min(layers)):
+            layer = layers.pop(min(layers))
+            if beam and len(layer) > beam:
+                layer, self.complete = nsmallest(beam, layer, key=lambda node: node.hope), False
+            for node in layer:
                 order.append(node)
-                if node.reached + self._rest(node) < ceiling:
-                    node.ways = self._ways(node, layers)
-            if len(order) > MAX_NODES or self.out_of_time():
+                node.ways = self._ways(node, layers)
+            if len(order) > self.most_nodes or self.out_of_time():
                 self.complete = False
                 return
         for node in reversed(order):
             self._rate(node)
 
-    def _rest(self, node: Node) -> int:
-        """What the sessions after a node cost at least, each track for itself."""
-        total = LENGTH_POINTS * max(self.furthest - max(node.day, self.start_day), 0)
+    def _rest(self, day: int, placed: tuple[int, ...], last: tuple[int, ...]) -> Rest:
+        """What is left after a date at least, each track for itself."""
+        here = LENGTH_POINTS * max(day, self.start_day, self.last_given)
+        total, most, open_ones = 0, max(LENGTH_POINTS * self.furthest - here, 0), []
         for i, chain in enumerate(self.chains):
-            placed, last = node.placed[i], node.last[i]
-            if placed == len(chain.steps):
-                continue
-            key = (i, placed, last)
-            if key not in self._rests:
-                table = self.tables[i]
-                if placed == 0:
-                    rest = min(min(values) for values in table.value[0].values())
-                else:
-                    least = chain.least(chain.steps[placed - 1], last)
-                    values = table.value[placed - 1].get(last)
-                    rest = min(v - a for v, a in zip(values, least, strict=True) if v < INF) if values else INF
-                self._rests[key] = rest
-            total += self._rests[key]
-        return total
+            if placed[i] < len(chain.steps):
+                rest, end = self._rest_of(i, placed[i], last[i])
+                total += rest
+                most = max(most, end - here - rest)
+                if i in self.patterns:
+                    open_ones.append((i, LENGTH_POINTS * (last[i] if placed[i] else self.start_day) - here - rest))
+        return min(total, INF), most, tuple(open_ones)
+
+    def _rest_with(
+        self, rest: Rest, placed: tuple[int, ...], last: tuple[int, ...], earliest: tuple[Dates, ...]
+    ) -> int:
+        """The same with what `max_in` asks; `length` by the track that needs most."""
+        total, most, open_ones = rest
+        for i, extra in open_ones:
+            most = max(most, self.patterns[i].value[placed[i]].get((last[i], earliest[i]), INF) + extra)
+        return min(total + most, INF)
+
+    def _rest_of(self, i: int, placed: int, last: int) -> tuple[int, int]:
+        """What the rest of a track costs without `length`, and with 4 points for each day up to its end, an ordinal."""
+        key = (i, placed, last)
+        if key not in self._rests:
+            plain, paced = self.tables[i], self.paced[i]
+            if placed == 0:
+                rest = min(min(values) for values in plain.value[0].values())
+                end = min(min(values) + LENGTH_POINTS * day for day, values in paced.value[0].items())
+            else:
+                least = self.chains[i].least(self.chains[i].steps[placed - 1], last)
+                rest, end = (
+                    min(
+                        (v - a for v, a in zip(table.value[placed - 1].get(last, ()), least, strict=False) if v < INF),
+                        default=INF,
+                    )
+                    for table in (plain, paced)
+                )
+                end += LENGTH_POINTS * last
+            self._rests[key] = (rest, end)
+        return self._rests[key]
+
+    def _keep_patterns(self, root: Node) -> None:
+        """For the tracks with `max_in`, bounds that keep it."""
+        self.patterns = {}
+        if self.ceiling >= INF:
+            return
+        here = max(root.day, self.start_day, self.last_given)
+        for i, chain in enumerate(self.chains):
+            if any(self.keep[i]) and root.placed[i] < len(chain.steps):
+                others = sum(
+                    self._rest_of(j, root.placed[j], root.last[j])[0]
+                    for j, other in enumerate(self.chains)
+                    if j != i and root.placed[j] < len(other.steps)
+                )
+                last = root.last[i]
+                top = self.ceiling - others + LENGTH_POINTS * (here - (last if root.placed[i] else self.start_day))
+                self.patterns[i] = Patterns(
+                    self.paced[i], partial(self.dates_after, i), root.placed[i], last, root.earliest[i], top
+                )
+
+    def _given(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """By track, how many sessions are locked at its head, and the date of the last of them."""
+        placed, last = [], []
+        for chain in self.chains:
+            count, day = 0, 0
+            for step in chain.steps:
+                if step.given is None:
+                    break
+                count, day = count + 1, step.given.day
+            placed.append(count)
+            last.append(day)
+        return tuple(placed), tuple(last)
 
     def _root(self) -> Node:
-        placed, last, bands = [], [], []
+        placed, last = self._given()
+        earliest: list[Dates] = []
         for i, chain in enumerate(self.chains):
-            count = 0
-            while count < len(chain.steps) and chain.steps[count].given is not None:
-                count += 1
-            given = chain.steps[count - 1].given if count else None
-            placed.append(count)
-            last.append(given.day if given is not None else 0)
-            timed = given is not None and i in self.links.timed
-            bands.append(chain.reach(chain.steps[count - 1], last[-1]) if timed else NO_BAND)
-        asked = self.links.asked_at_first(tuple(placed))
-        return Node(self.start_day - 1, tuple(placed), tuple(last), asked, tuple(bands))
+            dates: Dates = ()
+            for k, step in enumerate(chain.steps[: placed[i]]):
+                if step.given is not None:
+                    dates = self.dates_after(i, k, dates, step.given.day)
+            earliest.append(dates)
+        return self._node((self.start_day - 1, placed, last, self.links.asked_at_first(placed), tuple(earliest)))
+
+    def _node(self, key: Key) -> Node:
+        day, placed, last, asked, earliest = key
+        bands: list[Band] = []
+        starts: tuple[int, ...] = NOWHEN
+        for i, chain in enumerate(self.chains):
+            if not placed[i] or i not in self.links.timed:
+                bands.append(NO_BAND)
+                continue
+            if i == self.traced:
+                starts = self.pairs.starts(chain.steps[placed[i] - 1], last[i])
+                bands.append((starts[0], starts[-1]))
+            else:
+                bands.append(chain.reach(chain.steps[placed[i] - 1], last[i]))
+        return Node(day, placed, last, asked, earliest, starts, tuple(bands))
+
+    @staticmethod
+    def _soonest(table: Tables) -> list[int]:
+        """By session, the first date that it can have."""
+        out: list[int] = []
+        for days, step in zip(table.days, table.chain.steps, strict=True):
+            first = out[-1] + 1 if out and step.given is None else 0
+            out.append(next((day for day in days if day >= first), first))
+        return out
+
+    def dates_after(self, track: int, k: int, held: Dates, day: int) -> Dates:
+        """Rule 4's max_in: the first dates that the sessions after session k (from 0) of a track may have."""
+        keep, steps = self.keep[track][k], self.chains[track].steps
+        if not keep:
+            return ()
+        out = []
+        for ahead in range(1, keep + 1):
+            least = held[ahead] if ahead < len(held) else 0
+            follow = steps[k + ahead]
+            if follow.max_in is not None and follow.max_in[0] == ahead and follow.given is None:
+                least = max(least, day + follow.max_in[1])
+            out.append(least if least > max(day + ahead, self.soonest[track][k + ahead]) else 0)
+        while out and not out[-1]:
+            out.pop()
+        return tuple(out)
 
     def next_days(self, track: int, placed: int, last: int) -> list[int]:
         """The dates on which the next session of a track can lie."""
         key = (track, placed, last)
         if key not in self._next:
             table = self.tables[track]
-            if placed == 0:
-                self._next[key] = table.days[0]
-            else:
-                self._next[key] = table.next_days(placed - 1, last)
+            self._next[key] = table.next_days(placed - 1, last) if placed else table.days[0]
         return self._next[key]
 
     def _ways(self, node: Node, layers: dict[int, list[Node]]) -> list[Way]:
-        open_tracks = [i for i, chain in enumerate(self.chains) if node.placed[i] < len(chain.steps)]
-        days = {i: [d for d in self.next_days(i, node.placed[i], node.last[i]) if d > node.day] for i in open_tracks}
-        if any(not found for found in days.values()) or not open_tracks:
+        """The ways on from a node that a plan below the ceiling can take; new nodes go to their layers."""
+        first = [
+            dates[0] if dates and self.chains[i].steps[node.placed[i]].given is None else 0
+            for i, dates in enumerate(node.earliest)
+        ]
+        bound = any(first)
+        ways = []
+        for leg in self._legs(node):
+            day, tracks, points, least, low, placed, last, asked, rest = leg
+            if bound and any(day < first[i] for i in tracks):
+                continue
+            earliest = node.earliest
+            if any(self.keep[i] for i in tracks):
+                earliest = tuple(
+                    self.dates_after(i, node.placed[i], held, day) if i in tracks else held
+                    for i, held in enumerate(earliest)
+                )
+            reached = node.reached + points + low
+            hope = reached + self._rest_with(rest, placed, last, earliest)
+            if hope >= self.ceiling:
+                continue
+            key = (day, placed, last, asked, earliest)
+            child = self.nodes.get(key)
+            if child is None:
+                child = self.nodes[key] = self._node(key)
+                layers.setdefault(day, []).append(child)
+            if reached < child.reached:
+                child.reached, child.hope = reached, hope
+            ways.append(Way(day, tracks, points, child, least))
+        return ways
+
+    def _legs(self, node: Node) -> list[Leg]:
+        """The ways on from a node, whatever `max_in` asks of it; nodes that differ in that alone share them."""
+        key = (node.day, node.placed, node.last, node.asked)
+        if key not in self._found_legs:
+            self._found_legs[key] = self._find_legs(node)
+        return self._found_legs[key]
+
+    def _find_legs(self, node: Node) -> list[Leg]:
+        days: dict[int, list[int]] = {}
+        for i, chain in enumerate(self.chains):
+            if node.placed[i] < len(chain.steps):
+                days[i] = [d for d in self.next_days(i, node.placed[i], node.last[i]) if d > node.day]
+        if not days or not all(days.values()):
             return []
         limit = min(found[-1] for found in days.values())
         by_day: dict[int, list[int]] = {}
         for i, found in days.items():
-            for day in found:
-                if day <= limit:
-                    by_day.setdefault(day, []).append(i)
-        due = {i: found[-1] for i, found in days.items()}
-        ways = []
-        for day in sorted(by_day):
-            here = by_day[day]
-            musts = {i for i in open_tracks if due[i] == day}
+            for day in found[: bisect_right(found, limit)]:
+                by_day.setdefault(day, []).append(i)
+        legs = []
+        for day, here in sorted(by_day.items()):
+            musts = {i for i, found in days.items() if found[-1] == day}
             for size in range(max(len(musts), 1), len(here) + 1):
                 for tracks in combinations(here, size):
-                    if musts <= set(tracks):
-                        ways += self._ways_on(node, day, tracks, layers)
-        return ways
+                    leg = self._leg(node, day, tracks) if musts <= set(tracks) else None
+                    if leg is not None:
+                        legs.append(leg)
+        return legs
 
-    def _ways_on(self, node: Node, day: int, tracks: tuple[int, ...], layers: dict[int, list[Node]]) -> list[Way]:
-        """The ways on to sessions of these tracks on a date: one for each choice of bands."""
-        timed = [i for i in tracks if i in self.links.timed]
-        choices = [self.pairs.bands(i, self.chains[i].steps[node.placed[i]], day) for i in timed]
-        ways = []
-        for bands in product(*choices):
-            way = self._way(node, day, tracks, dict(zip(timed, bands, strict=True)), layers)
-            if way is not None:
-                ways.append(way)
-        return ways
-
-    def _way(
-        self, node: Node, day: int, tracks: tuple[int, ...], here: dict[int, Band], layers: dict[int, list[Node]]
-    ) -> Way | None:
+    def _leg(self, node: Node, day: int, tracks: tuple[int, ...]) -> Leg | None:
         placed, last = list(node.placed), list(node.last)
         points = LENGTH_POINTS * (max(day, self.last_given) - max(node.day, self.last_given, self.start_day))
         for i in tracks:
@@ -191,199 +341,137 @@ class Joint:
                 points += self.tables[i].edge(placed[i], day - last[i])
             placed[i] += 1
             last[i] = day
+        now_placed, now_last = tuple(placed), tuple(last)
+        rest = self._rest(day, now_placed, now_last)
+        if rest[0] >= INF:
+            return None
+        steps = tuple(self.chains[i].steps[node.placed[i]] for i in tracks)
+        here = {i: self._band(i, step, day) for i, step in zip(tracks, steps, strict=True) if i in self.links.timed}
         if not self.links.day_allows(node.placed, node.last, day, tracks, node.bands, here):
             return None
         asked = self.links.asked_after(node.asked, node.placed, day, tracks, here)
         if asked is None:
             return None
-        steps = tuple(self.chains[i].steps[node.placed[i]] for i in tracks)
-        limits = tuple(here.get(i) or self.links.limit(node.placed, node.bands, i, tracks) for i in tracks)
-        least = self.pairs.least(day, tracks, steps, limits)
-        low = min(least) if self.led in tracks else least[0]
-        if low >= INF:
-            return None
-        bands = tuple(here.get(i, band) for i, band in enumerate(node.bands))
-        key = (day, tuple(placed), tuple(last), asked, bands)
-        child = self.nodes.get(key)
-        if child is None:
-            child = self.nodes[key] = Node(*key)
-            layers.setdefault(day, []).append(child)
-        child.reached = min(child.reached, node.reached + points + low)
-        return Way(day, tracks, points, child, limits, least)
+        least = self._costs_of(node, day, tracks, steps)
+        low = min(map(min, least))
+        return (day, tracks, points, least, low, now_placed, now_last, asked, rest) if low < INF else None
+
+    def _band(self, track: int, step: Step, day: int) -> Band:
+        if track != self.traced:
+            return self.chains[track].reach(step, day)
+        starts = self.pairs.starts(step, day)
+        return starts[0], starts[-1]
+
+    def _costs_of(self, node: Node, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...]) -> list[list[int]]:
+        """The rows of a way: what its sessions cost at least."""
+        traced = self.traced
+        if traced is None:
+            limits = tuple(self.links.limit(node.placed, node.bands, i, tracks, day) for i in tracks)
+            return [self.pairs.least(day, tracks, steps, limits)]
+        kinds = tuple(self.pairs.kind(step) for step in steps)
+        tied = node.placed[traced] and any(
+            tie.after == traced and tie.track in tracks and tie.type != "at_least" for tie in self.links.ties
+        )
+        starts: tuple[int, ...] = NOWHEN
+        key: tuple = (day, tracks, kinds)
+        if traced in tracks:
+            starts = self.pairs.starts(steps[tracks.index(traced)], day)
+        elif tied:
+            before = self.chains[traced].steps[node.placed[traced] - 1]
+            begun = tuple(node.placed[i] > 0 for i in tracks)
+            starts, key = node.starts, (*key, self.pairs.kind(before), node.last[traced], begun)
+        found = self._costs.get(key)
+        if found is None:
+            found = self._costs[key] = self._find_costs(node, day, tracks, steps, starts)
+        return found
+
+    def _find_costs(
+        self, node: Node, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...], starts: tuple[int, ...]
+    ) -> list[list[int]]:
+        traced, rows = self.traced, []
+        for start in starts:
+            if traced in tracks or starts is NOWHEN:
+                bands = node.bands
+            else:
+                bands = tuple((start, start) if i == traced else band for i, band in enumerate(node.bands))
+            limits = tuple(
+                (start, start) if i == traced else self.links.limit(node.placed, bands, i, tracks, day) for i in tracks
+            )
+            rows.append(self.pairs.least(day, tracks, steps, limits))
+        return rows
 
     def _rate(self, node: Node) -> None:
-        """Set the node's value: by the led track's last resource, the least over its ways."""
+        """Set the node's value, the least over its ways; ways to no plan are dropped."""
+        width, count = self.width, len(node.starts)
         if all(node.placed[i] == len(chain.steps) for i, chain in enumerate(self.chains)):
-            node.value = [INF if node.asked else 0] * self.width
+            node.value = [INF if node.asked else 0] * (width * count)
             return
-        best = [INF] * self.width
+        best = [INF] * (width * count)
         ways = []
         for way in node.ways:
-            least, rest = way.least, way.node.value
-            if self.led in way.tracks:
-                way.least = [a + b if a < INF and b < INF else INF for a, b in zip(least, rest, strict=True)]
-                low = min(way.least)
-                if low >= INF:
-                    continue
-                switched = low + self.chains[self.led].continuity_points
-                free = way.least[0]
-                for r in range(self.width):
-                    best[r] = min(best[r], way.points + (min(way.least[r], free, switched) if r else low))
+            rest, least = way.node.value, way.least
+            if not rest:
+                continue
+            size = len(way.node.starts)
+            if len(least) == 1:
+                row = least[0]
+                flat = row * size if size > 1 else row
             else:
-                way.least = [least[0] + b if least[0] < INF and b < INF else INF for b in rest]
-                if min(way.least) >= INF:
-                    continue
-                for r in range(self.width):
-                    best[r] = min(best[r], way.points + way.least[r])
+                flat = [value for row in least for value in row]
+            way.total = [a + b for a, b in zip(flat, rest, strict=True)]
+            if min(way.total) >= INF:
+                continue
             ways.append(way)
-        node.ways = ways
-        node.value = best
+            if self.traced in way.tracks:
+                self._through_traced(node, way, best)
+            else:
+                self._through(way, best, count)
+        node.ways, node.value = ways, best
 
+    def _through(self, way: Way, best: list[int], count: int) -> None:
+        """Where the traced track keeps its start."""
+        width, points, total = self.width, way.points, way.total
+        if self.led not in way.tracks:
+            for at, value in enumerate(total):
+                if points + value < best[at]:
+                    best[at] = points + value
+            return
+        for begin in range(0, count * width, width):
+            row = self._switched(total[begin : begin + width] if count > 1 else total)
+            for at, value in enumerate(row, begin):
+                if points + value < best[at]:
+                    best[at] = points + value
 
-Placed = tuple[int, int, int]
-"""(track, start, resource index)"""
-
-Fits = Callable[[Step, Placed, Step, Placed], bool]
-"""Whether two sessions can share a date: one body, their links, their seats."""
-
-
-class Days:
-    """The cheapest starts of the sessions of one date, alone or two together, for one course."""
-
-    def __init__(self, chains: list[Chain], links: Links, fits: Fits, fine: int = 1) -> None:
-        """`fine` is the number of bands into which a date's starts are cut for tracks whose times bind others."""
-        self.chains, self.links, self.fits, self.fine = chains, links, fits, fine
-        self._bands: dict[tuple[int, int], list[Band]] = {}
-        sizes = [len(chain.steps) if chain.track.continuity else -1 for chain in chains]
-        self.led = sizes.index(max(sizes))
-        self._least: dict[tuple, list[int]] = {}
-        self._choices: dict[tuple, list[Choice]] = {}
-
-    def bands(self, track: int, step: Step, day: int) -> list[Band]:
-        """The starts of a session on a date in bands; a start that is booked now is a band of its own."""
-        key = (self._kind(step), day)
-        if key not in self._bands:
-            self._bands[key] = self._find_bands(track, step, day)
-        return self._bands[key]
-
-    def _find_bands(self, track: int, step: Step, day: int) -> list[Band]:
-        chain = self.chains[track]
-        first, last = chain.reach(step, day)
-        if self.fine == 1 or step.given is not None:
-            return [(first, last)]
-        width = max(-(-(last - first + 1) // self.fine), 1)
-        groups: dict[int, Band] = {}
-        for second in chain.treats(step, day):
-            own = step.current is not None and second == step.current + step.lead
-            group = -1 if own else (second - first) // width
-            low, high = groups.get(group, (second, second))
-            groups[group] = (min(low, second), max(high, second))
-        return list(groups.values())
-
-    def least(
-        self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...], limits: tuple[Band | None, ...]
-    ) -> list[int]:
-        """By resource of the led track, the least points of these sessions on a date (index 0 without that track)."""
-        key = (day, tracks, tuple(self._kind(step) for step in steps), limits)
-        if key not in self._least:
-            self._least[key] = self._find_least(day, tracks, steps, limits)
-        return self._least[key]
-
-    @staticmethod
-    def _kind(step: Step) -> int:
-        """What tells the starts of two sessions apart: the visit, or the session where it is locked or booked now."""
-        return id(step.offers) if step.given is None and step.current is None else id(step)
-
-    def _find_least(
-        self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...], limits: tuple[Band | None, ...]
-    ) -> list[int]:
-        width = len(self.chains[self.led].names)
-        if len(tracks) != 2:
-            out, other = [0] * width, 0
-            for i, step, limit in zip(tracks, steps, limits, strict=True):
-                least = self.chains[i].least_in(step, day, limit)
-                if i == self.led:
-                    out = list(least)
-                else:
-                    other += min(least)
-            return [min(value + other, INF) for value in out]
-        out = [INF] * width
-        for r in range(width) if self.led in tracks else [0]:
-            first = next(iter(self.choices(day, tracks, steps, limits, r, 0)), None)
-            if first is not None:
-                out[r] = first[0]
+    def _switched(self, row: list[int]) -> list[int]:
+        """By resource before, the least of a row by resource after, a change of resource included."""
+        low = min(row)
+        switched, free = low + self.chains[self.led].continuity_points, row[0]
+        out = [min(value, free, switched) for value in row]
+        out[0] = low
         return out
 
-    def choices(
-        self,
-        day: int,
-        tracks: tuple[int, ...],
-        steps: tuple[Step, ...],
-        limits: tuple[Band | None, ...],
-        led: int,
-        at: int,
-    ) -> list[Choice]:
-        """The choices of starts for these sessions on a date, cheapest first, at least up to position `at`.
-
-        `led` is the resource of the led track; the others may have any. All choices keep one body, seats of the date
-        and the links within it.
-        """
-        key = (day, tracks, tuple(self._kind(step) for step in steps), limits, led if self.led in tracks else 0)
-        found = self._choices.get(key)
-        if found is not None and (len(found) > at or found[-1:] == [END]):
-            return found
-        lists = [self._single(i, step, day, led, limit) for i, step, limit in zip(tracks, steps, limits, strict=True)]
-        reach = 12 if found is None else max(24, 2 * (found[-1][0] - found[0][0] if found else 24))
-        while True:
-            found, more = self._products(tracks, steps, lists, reach)
-            if len(found) > at or not more:
-                break
-            reach *= 4
-        if not more:
-            found.append(END)
-        self._choices[key] = found
-        return found
-
-    def _single(self, track: int, step: Step, day: int, led: int, limit: Band | None) -> list[tuple[int, int, int]]:
-        chain = self.chains[track]
-        resources = [led] if track == self.led else range(len(chain.names))
-        found = [
-            (points, index, r)
-            for r in resources
-            if chain.least(step, day)[r] < INF
-            for points, index in chain.ranked(step, day, r)
-            if limit is None or limit[0] <= chain.second_of(step, index) + step.lead <= limit[1]
-        ]
-        found.sort()
-        return found
-
-    def _products(
-        self,
-        tracks: tuple[int, ...],
-        steps: tuple[Step, ...],
-        lists: list[list[tuple[int, int, int]]],
-        reach: int,
-    ) -> tuple[list[Choice], bool]:
-        """All compatible choices at most `reach` points above the sum of the cheapest, and whether there are more."""
-        if any(not single for single in lists):
-            return [], False
-        floor = sum(single[0][0] for single in lists)
-        top = sum(single[-1][0] for single in lists)
-        partial: list[Choice] = [(0, ())]
-        for position, (track, step, single) in enumerate(zip(tracks, steps, lists, strict=True)):
-            rest = sum(other[0][0] for other in lists[position + 1 :])
-            grown: list[Choice] = []
-            for points, chosen in partial:
-                for extra, index, r in single:
-                    if points + extra + rest > floor + reach:
-                        break
-                    there = zip(chosen, steps, strict=False)
-                    if all(self.fits(other, before, step, (track, index, r)) for before, other in there):
-                        grown.append((points + extra, (*chosen, (track, index, r))))
-            partial = grown
-        partial.sort()
-        return partial, floor + reach < top
-
-
-END: Choice = (INF, ())
-"""Marks a list of choices that is whole."""
+    def _through_traced(self, node: Node, way: Way, best: list[int]) -> None:
+        """Where the traced track has its next session: any start that keeps the gap to its last one."""
+        width, starts, count = self.width, way.node.starts, len(way.node.starts)
+        traced = self.traced if self.traced is not None else 0
+        step = self.chains[traced].steps[node.placed[traced]]
+        free = not node.placed[traced] or (
+            node.starts[-1] + step.least <= starts[0] and starts[-1] <= node.starts[0] + step.most
+        )
+        free = free or (step.given is not None and self.chains[traced].steps[node.placed[traced] - 1].given is not None)
+        rows = [way.total[at * width : (at + 1) * width] for at in range(count)]
+        whole = [min(column) for column in zip(*rows, strict=True)] if free else []
+        for at, before in enumerate(node.starts):
+            if free:
+                row = whole
+            else:
+                kept = [r for r, s in zip(rows, starts, strict=True) if before + step.least <= s <= before + step.most]
+                if not kept:
+                    continue
+                row = [min(column) for column in zip(*kept, strict=True)]
+            if self.led in way.tracks:
+                row = self._switched(row)
+            begin = at * width
+            for r, value in enumerate(row):
+                if way.points + value < best[begin + r]:
+                    best[begin + r] = way.points + value

@@ -7,14 +7,27 @@ first whole label is a cheapest plan, and a label is dropped when another one re
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from math import log
 
-from .chain import START_POINTS, kept_dates, start_days
-from .joint import END, Days, Joint, Node, Way
-from .links import Event, Links, Owed
+from .chain import START_POINTS, start_days
+from .days import END, Days
+from .joint import MAX_NODES, Joint, Node, Way
+from .links import Band, Event, Links, Owed
 from .options import INF, Chain, Step
 from .tables import LENGTH_POINTS, quick_bound, step_back
+
+WEIGHTS = (20, 28, 48)
+"""How far the bounds lead, in sixteenths, when the exact search has run out of steps."""
+BEAMS = (24, 96)
+"""Nodes of each date when the calendar is too large to be made whole."""
+WIDEST = 500
+"""From this many points between bound and ceiling on, the ceiling is left out."""
+SMALL, SMALL_GROWTH, GROWTH = 20_000, 8, 2.5
+"""By what factor the calendar may grow from one ceiling to the next, up to a size and above."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,10 +39,11 @@ class Label:
     ends: tuple[int, ...]
     """By track: the second at which the last treatment ends that is not locked."""
     resources: tuple[int, ...]
-    earliest: tuple[tuple[int, ...], ...]
     owed: Owed
     chosen: tuple[tuple[int, int, int], ...]
     """On this date: (track, start, resource index)."""
+    at: int
+    """The position of the traced track's last start among those of the node."""
     before: Label | None
 
 
@@ -56,53 +70,67 @@ class JointSearch:
         latest: int,
         horizon: int,
         out_of_time: Callable[[], bool],
+        most_nodes: int = MAX_NODES,
     ) -> None:
-        self.chains, self.links, self.days = chains, links, days
+        self.chains, self.links, self.days, self.most_nodes = chains, links, days, most_nodes
         self.horizon, self.out_of_time, self.earliest = horizon, out_of_time, earliest
         self.start_days = start_days(chains[0], earliest, latest)
         self.joints: dict[int, Joint] = {}
-        self.keep = [kept_dates(chain) for chain in chains]
         self.change = chains[0].continuity_points
         self.steps = 0
 
-    def run(self, *, limit: int, weight: int = 16, ceiling: int = INF, only: int | None = None) -> JointAnswer:
-        """A cheapest plan below `ceiling`, or what `limit` steps have proven; on one start day if it is named."""
+    def floor(self) -> int:
+        """What any plan costs at least: the tracks each for itself, on the best start day."""
+        found = INF
+        for day in self.start_days:
+            cost = START_POINTS * max(day - self.earliest, 0)
+            if cost + max(quick_bound(chain, day, self.horizon) for chain in self.chains) < found:
+                found = min(found, cost + self._joint(day).bound())
+        return found
+
+    def run(
+        self, *, limit: int, weight: int = 16, ceiling: int = INF, only: int | None = None, beam: int = 0
+    ) -> JointAnswer:
+        """A cheapest plan below `ceiling`, or what `limit` steps have proven; on one start day if it is named.
+
+        With a larger `weight` or a `beam`, some plan, soon, and no proof.
+        """
         self.heap: list[tuple] = []
-        self.serial, self.weight, self.ceiling = 0, weight, ceiling
+        self.serial, self.weight, self.ceiling, self.leak, self.beam = 0, weight, ceiling, INF, beam
         self.closed: dict[tuple, list[Label]] = {}
-        self.leaky = False
         for day in self.start_days if only is None else [only]:
             cost = START_POINTS * max(day - self.earliest, 0)
-            quick = [quick_bound(chain, day, self.horizon) for chain in self.chains]
-            if max(quick) < INF:
-                self._push(cost + max(quick), cost, -2, ("quick", day, cost))
+            quick = max(quick_bound(chain, day, self.horizon) for chain in self.chains)
+            if quick < INF:
+                self._push(cost + quick, cost, -2, ("quick", day, cost))
         end = self.steps + limit
         while self.heap:
             self.steps += 1
             if self.steps > end or (self.steps % 32 == 0 and self.out_of_time()):
-                return JointAnswer(None, min(entry[3] for entry in self.heap))
+                return JointAnswer(None, min(self.leak, *(entry[3] for entry in self.heap)))
             _, _, _, bound, entry = heapq.heappop(self.heap)
             if entry[0] in ("quick", "tables"):
-                self._open_day(entry)
+                self._open_day(bound, entry)
                 continue
-            label = self._follow(bound, entry)
+            label = entry[1] if entry[0] == "whole" else self._follow(bound, entry)
             if label is None:
                 continue
             if self._is_whole(label.node):
-                return JointAnswer(label.cost, label.cost if weight == 16 and not self.leaky else 0, self._path(label))
+                exact = weight == 16 and not beam
+                return JointAnswer(label.cost, min(label.cost, self.leak) if exact else 0, self._path(label))
             self._extend(label, entry[1])
-        return JointAnswer(None, 0 if self.leaky else min(self.ceiling, INF))
+        return JointAnswer(None, min(self.leak, self.ceiling))
 
-    def likely_days(self) -> list[int]:
-        """The start days on which each track alone has a plan, the one with the least bound first."""
-        rated = []
-        for day in self.start_days:
-            if day not in self.joints:
-                self.joints[day] = Joint(self.chains, self.links, day, self.horizon, self.days, self.out_of_time)
-            bound = self.joints[day].bound()
-            if bound < INF:
-                rated.append((START_POINTS * max(day - self.earliest, 0) + bound, day))
-        return [day for _, day in sorted(rated)]
+    def size(self) -> int:
+        """How much there is in the calendars made so far."""
+        return 1 + sum(16 + len(node.starts) for joint in self.joints.values() for node in joint.nodes.values())
+
+    def _joint(self, day: int) -> Joint:
+        if day not in self.joints:
+            joint = Joint(self.chains, self.links, day, self.horizon, self.days, self.out_of_time)
+            joint.most_nodes = self.most_nodes
+            self.joints[day] = joint
+        return self.joints[day]
 
     def _push(self, bound: int, cost: int, depth: int, entry: tuple) -> None:
         if bound < self.ceiling:
@@ -113,84 +141,103 @@ class JointSearch:
     def _is_whole(self, node: Node) -> bool:
         return all(node.placed[i] == len(chain.steps) for i, chain in enumerate(self.chains))
 
-    def _open_day(self, entry: tuple) -> None:
+    def _open_day(self, bound: int, entry: tuple) -> None:
         """Open a start day in two steps: the bounds of its tracks alone, then those of their shared calendar."""
         kind, day, cost = entry
-        if day not in self.joints:
-            self.joints[day] = Joint(self.chains, self.links, day, self.horizon, self.days, self.out_of_time)
-        joint = self.joints[day]
+        joint = self._joint(day)
         if not joint.possible:
             return
         if kind == "quick":
             self._push(cost + joint.bound(), cost, -1, ("tables", day, cost))
             return
-        if joint.root is None or joint.ceiling < self.ceiling - cost:
-            joint.build(self.ceiling - cost if self.ceiling < INF else INF)
+        if joint.root is None or joint.ceiling < self.ceiling - cost or joint.beam != self.beam:
+            joint.build(self.ceiling - cost if self.ceiling < INF else INF, beam=self.beam)
         if not joint.complete:
-            self.leaky = True
-            return
+            self.leak = min(self.leak, bound)
+            if not self.beam:
+                return
         root = joint.root
-        if root is None or min(root.value) >= INF:
+        if root is None or not root.value or min(root.value) >= INF:
             return
-        self._extend(self._first_label(joint, root, cost), joint)
+        first = self._first_label(joint, root, cost)
+        if self._is_whole(root):
+            self._push(first.cost, first.cost, 0, ("whole", first))
+        else:
+            self._extend(first, joint)
 
     def _first_label(self, joint: Joint, root: Node, cost: int) -> Label:
-        treats, resources, earliest, points = [], [], [], 0
+        treats, resources, points = [], [], 0
         for i, chain in enumerate(self.chains):
             head = chain.steps[: root.placed[i]]
             last = head[-1].given if head else None
             treats.append(last.second + head[-1].lead if last is not None else -INF)
             resources.append(last.resource if last is not None else 0)
-            dates: tuple[int, ...] = ()
-            for k, step in enumerate(head):
-                if step.given is None:
-                    continue
-                dates = self._dates_after(i, k, dates, step.given.day)
-                before = head[k - 1].given if k else None
-                if before is not None:
-                    points += joint.tables[i].edge(k, step.given.day - before.day)
-                    points += step_back(self.change, before.resource, step.given.resource)
-            earliest.append(dates)
+            for k, (before, step) in enumerate(pairwise(head), 1):
+                if before.given is not None and step.given is not None:
+                    points += joint.tables[i].edge(k, step.given.day - before.given.day)
+                    points += step_back(self.change, before.given.resource, step.given.resource)
         points += LENGTH_POINTS * max(joint.last_given - joint.start_day, 0)
         ends = tuple(-INF for _ in self.chains)
         owed = self.links.owed_at_first(root.asked)
-        return Label(cost + points, root, tuple(treats), ends, tuple(resources), tuple(earliest), owed, (), None)
+        return Label(cost + points, root, tuple(treats), ends, tuple(resources), owed, (), 0, None)
 
     def _extend(self, label: Label, joint: Joint) -> None:
-        """Offer every next date with the tracks that have a session on it and the resource of the led track."""
-        led = self.days.led
-        ways: list[tuple[int, int, Way, int]] = []
+        """Offer every next date with the tracks that have a session on it, the led resource and the traced start."""
+        led, width = self.days.led, self.days.width
+        ways: list[tuple[int, int, int, int, Way]] = []
         for number, way in enumerate(label.node.ways):
-            if any(
-                label.earliest[i] and way.day < label.earliest[i][0] and self._step(label, i).given is None
-                for i in way.tracks
-            ):
-                continue
             base = label.cost + way.points
-            if led in way.tracks:
-                for r, value in enumerate(way.least):
-                    if value < INF:
-                        ways.append((base + value + step_back(self.change, label.resources[led], r), number, way, r))
-            else:
-                value = way.least[label.resources[led]]
-                if value < INF:
-                    ways.append((base + value, number, way, 0))
-        ways.sort(key=lambda way: (way[0], way[1], way[3]))
+            for at in self._starts_of(label, way):
+                begin = at * width
+                if led in way.tracks:
+                    for r in range(width):
+                        bound = base + way.total[begin + r] + step_back(self.change, label.resources[led], r)
+                        if bound < self.ceiling:
+                            ways.append((bound, number, at, r, way))
+                else:
+                    bound = base + way.total[begin + label.resources[led]]
+                    if bound < self.ceiling:
+                        ways.append((bound, number, at, 0, way))
+        ways.sort(key=lambda way: way[:4])
         if ways:
             self._push(ways[0][0], label.cost, sum(label.node.placed), ("way", joint, label, ways, 0, 0, False, False))
 
-    def _step(self, label: Label, track: int) -> Step:
-        return self.chains[track].steps[label.node.placed[track]]
+    def _starts_of(self, label: Label, way: Way) -> Iterable[int]:
+        """The positions of the traced track's start after a way: those that keep its gap, or the one it had."""
+        traced = self.days.traced
+        if traced is None or traced not in way.tracks:
+            return (label.at,)
+        k = label.node.placed[traced]
+        step, before = self.chains[traced].steps[k], label.treats[traced]
+        if not k or (step.given is not None and self.chains[traced].steps[k - 1].given is not None):
+            return range(len(way.node.starts))
+        starts = way.node.starts
+        return range(bisect_left(starts, before + step.least), bisect_right(starts, before + step.most))
+
+    def _limits(self, label: Label, way: Way, at: int) -> tuple[Band | None, ...]:
+        """By track of a date, the seconds in which links let its treatment start, as far as what is placed tells."""
+        exact = tuple((treat, treat) for treat in label.treats)
+        start = way.node.starts[at]
+        return tuple(
+            (start, start)
+            if i == self.days.traced
+            else self.links.limit(label.node.placed, exact, i, way.tracks, way.day)
+            for i in way.tracks
+        )
 
     def _follow(self, bound: int, entry: tuple) -> Label | None:
-        _, joint, label, ways, at, position, opened, alone = entry
+        """Make the label of a heap entry, and put back what else the entry stands for."""
+        _, joint, label, ways, number, position, opened, alone = entry
         depth = sum(label.node.placed)
-        if not opened and at + 1 < len(ways):
-            self._push(ways[at + 1][0], label.cost, depth, ("way", joint, label, ways, at + 1, 0, False, False))
-        _, _, way, led = ways[at]
-        steps = tuple(self._step(label, i) for i in way.tracks)
-        choices = self.days.choices(way.day, way.tracks, steps, way.limits, led, position)
-        rest = way.node.value[led if self.days.led in way.tracks else label.resources[self.days.led]]
+        if not opened and number + 1 < len(ways):
+            self._push(ways[number + 1][0], label.cost, depth, ("way", joint, label, ways, number + 1, 0, False, False))
+        _, _, at, led, way = ways[number]
+        steps = tuple(self.chains[i].steps[label.node.placed[i]] for i in way.tracks)
+        limits = self._limits(label, way, at)
+        choices = self.days.choices(way.day, way.tracks, steps, limits, led, position)
+        rest = way.node.value[
+            at * self.days.width + (led if self.days.led in way.tracks else label.resources[self.days.led])
+        ]
         base = label.cost + way.points
         made = None
         while position < len(choices) and choices[position] != END:
@@ -199,30 +246,35 @@ class JointSearch:
             if not alone:
                 floor = base + points + rest
                 if floor > bound:
-                    self._push(floor, base + points, depth, ("way", joint, label, ways, at, position, True, False))
+                    self._push(floor, base + points, depth, ("way", joint, label, ways, number, position, True, False))
                     return None
-            made = self._label(label, way, steps, chosen, here)
+            made = self._label(label, way, steps, chosen, here, at)
             if made is not None:
                 break
             if alone:
                 return None
             position += 1
-            choices = self.days.choices(way.day, way.tracks, steps, way.limits, led, position)
+            choices = self.days.choices(way.day, way.tracks, steps, limits, led, position)
         if made is None:
             return None
         if not alone:
-            self._push(bound, made.cost, depth, ("way", joint, label, ways, at, position + 1, True, False))
+            self._push(bound, made.cost, depth, ("way", joint, label, ways, number, position + 1, True, False))
         if made.cost + rest > bound:
-            self._push(made.cost + rest, made.cost, depth, ("way", joint, label, ways, at, position, True, True))
+            self._push(made.cost + rest, made.cost, depth, ("way", joint, label, ways, number, position, True, True))
             return None
         return made if self._is_new(made, joint) else None
 
     def _label(
-        self, label: Label, way: Way, steps: tuple[Step, ...], chosen: tuple[tuple[int, int, int], ...], cost: int
+        self,
+        label: Label,
+        way: Way,
+        steps: tuple[Step, ...],
+        chosen: tuple[tuple[int, int, int], ...],
+        cost: int,
+        at: int,
     ) -> Label | None:
         """The label after a date's sessions, None where a gap or a link is broken."""
-        treats, ends, resources = list(label.treats), list(label.ends), list(label.resources)
-        earliest, events = list(label.earliest), []
+        treats, ends, resources, events = list(label.treats), list(label.ends), list(label.resources), []
         for (i, index, r), step in zip(chosen, steps, strict=True):
             second = self.chains[i].second_of(step, index)
             treat, given = second + step.lead, step.given is not None
@@ -234,32 +286,17 @@ class JointSearch:
             treats[i], resources[i] = treat, r
             if not given:
                 ends[i] = second + step.done
-            earliest[i] = self._dates_after(i, k, label.earliest[i], way.day)
         if not self.links.keeps(label.node.placed, label.ends, events):
             return None
         owed = self.links.owed_after(label.owed, label.node.placed, way.day, events)
         if owed is None:
             return None
-        return Label(cost, way.node, tuple(treats), tuple(ends), tuple(resources), tuple(earliest), owed, chosen, label)
-
-    def _dates_after(self, track: int, k: int, held: tuple[int, ...], day: int) -> tuple[int, ...]:
-        """Rule 4's max_in: the first dates that the sessions after session k (from 0) of a track may have."""
-        keep, steps = self.keep[track][k], self.chains[track].steps
-        out = []
-        for ahead in range(1, keep + 1):
-            least = held[ahead] if ahead < len(held) else 0
-            follow = steps[k + ahead]
-            if follow.max_in is not None and follow.max_in[0] == ahead and follow.given is None:
-                least = max(least, day + follow.max_in[1])
-            out.append(least if least > day + ahead else 0)
-        while out and not out[-1]:
-            out.pop()
-        return tuple(out)
+        return Label(cost, way.node, tuple(treats), tuple(ends), tuple(resources), owed, chosen, at, label)
 
     def _is_new(self, label: Label, joint: Joint) -> bool:
         if self._is_whole(label.node):
-            return not label.owed
-        key = (id(label.node), label.resources, label.earliest)
+            return not label.owed and self.links.closes(label.ends)
+        key = (id(label.node), label.resources)
         held = self.closed.setdefault(key, [])
         if any(self._covers(other, label, joint) for other in held):
             return False
@@ -326,3 +363,47 @@ class JointSearch:
             out += [(i, here.node.placed[i], index, r) for i, index, r in here.chosen]
             here = here.before
         return tuple(sorted(out))
+
+
+def plan_linked(search: JointSearch, *, ceiling: int, limit: int) -> JointAnswer:
+    """The cheapest plan below `ceiling`, or the best found with the bound that was proven.
+
+    The calendar that has to be made grows fast with the room between the bound and the ceiling. So the search is run
+    below low ceilings first, each a little higher than what is proven by then: the first plan found is a cheapest one.
+    """
+    floor = bound = search.floor()
+    room, size = max(bound // 40, 4), 1
+    while bound < min(ceiling, INF):
+        top = min(ceiling, bound + room) if room < WIDEST else ceiling
+        search.days.widen(top - floor)
+        answer = search.run(limit=limit, ceiling=top)
+        bound = max(bound, answer.bound)
+        if answer.cost is not None and answer.proven:
+            return answer
+        if answer.bound < top:
+            return _not_proven(search, bound, top, limit)
+        was, size = size, search.size()
+        if was == 1:
+            room *= 2
+        else:
+            wanted = log(SMALL_GROWTH if size < SMALL else GROWTH)
+            room = min(max(int(wanted * room / log(max(size / was, 1.1))), 2), 3 * room)
+    return JointAnswer(None, bound)
+
+
+def _not_proven(search: JointSearch, bound: int, top: int, limit: int) -> JointAnswer:
+    """Some good plan where the proof has run out of steps or of nodes; then the proof once more, below its cost."""
+    for weight in WEIGHTS:
+        answer = search.run(limit=limit // 8, ceiling=top, weight=weight)
+        if answer.cost is not None:
+            again = search.run(limit=limit * 2, ceiling=answer.cost)
+            bound = max(bound, min(again.bound, answer.cost))
+            best = answer if again.cost is None else again
+            return JointAnswer(best.cost, bound, best.plan)
+    search.days.widen(INF)
+    for beam in BEAMS:
+        for day in search.start_days:
+            answer = search.run(limit=limit // 8, weight=WEIGHTS[-1], only=day, beam=beam)
+            if answer.cost is not None:
+                return JointAnswer(answer.cost, min(bound, answer.cost), answer.plan)
+    return JointAnswer(None, bound)

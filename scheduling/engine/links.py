@@ -60,9 +60,21 @@ class Links:
         self.now = None if problem.now is None else problem.now.timestamp() - line.base
         self.given = [self._given_ends(chain) for chain in chains]
         self.all_given = [all(step.given is not None for step in chain.steps) for chain in chains]
+        self.windows = [tie for tie in self.ties if tie.type == "window" and self.given[tie.track]]
         self._meets: dict[tuple[int, int, int, int, Band], bool] = {}
+        self.loose = [self._is_loose(chain) for chain in chains]
+        """By track: whether locked sessions are not just its first ones in order of time, so that instants decide."""
+        measured = [tie.after for kind in ("window", "sequence") for tie in self.ties if tie.type == kind]
+        self.traced: int | None = measured[0] if measured else None
+        """The track whose last start the bounds follow to the minute."""
         self.timed = {tie.after for tie in self.ties if tie.type in ("window", "sequence", "at_least")}
         """Tracks whose times of day bind others, so that the bounds may look at them in bands."""
+
+    @staticmethod
+    def _is_loose(chain: Chain) -> bool:
+        ends = [s.given.second + s.done for s in chain.steps if s.given is not None]
+        head = all(s.given is not None for s in chain.steps[: len(ends)])
+        return not head or ends != sorted(ends)
 
     @staticmethod
     def _given_ends(chain: Chain) -> list[tuple[int, int]]:
@@ -89,13 +101,17 @@ class Links:
         return self._meets[key]
 
     def limit(
-        self, placed: tuple[int, ...], bands: tuple[Band, ...], track: int, tracks: tuple[int, ...]
+        self, placed: tuple[int, ...], bands: tuple[Band, ...], track: int, tracks: tuple[int, ...], day: int
     ) -> Band | None:
-        """The seconds that `window` and `sequence` links leave a track's next session, None for any."""
+        """The seconds that `window` and `sequence` links leave a track's next session on a date, None for any."""
         low, high = -INF, INF
         for tie in self.ties:
-            if tie.track != track or tie.after in tracks or self.given[tie.after] or not placed[tie.after]:
+            if tie.track != track or tie.after in tracks or self.loose[tie.after] or not placed[tie.after]:
                 continue
+            if self.chains[track].steps[placed[track]].given is not None:
+                continue
+            if bands[tie.after][1] >= self.line.midnight(day) * 60:
+                continue  # A locked session that lies later: another one may be the latest before this date.
             if tie.type == "window" or (tie.type == "sequence" and not placed[track]):
                 one, other = self.allowed(tie, placed[tie.after], bands[tie.after])
                 low, high = max(low, one), min(high, other)
@@ -163,8 +179,8 @@ class Links:
             return True
         if tie.type == "apart":
             return not both
-        if self.given[tie.after]:
-            return True  # Locked sessions may lie in any order; the instants decide.
+        if self.loose[tie.after] or (after and last[tie.after] >= day):
+            return True  # Locked sessions may lie in any order, and later; the instants decide.
         if tie.type == "clear":
             if not after:
                 return True
@@ -231,12 +247,35 @@ class Links:
 
         `ends` are the ends of treatment of the last session of each track that is not locked, -INF where none is.
         """
-        return all(
+        return self._locked_kept(ends, events) and all(
             self._tie_kept(tie, placed, ends, event, events)
             for tie in self.ties
             for event in events
             if event.track == tie.track or (tie.type == "sequence" and event.track == tie.after)
         )
+
+    def closes(self, ends: tuple[int, ...]) -> bool:
+        """Whether the locked sessions under `window` links keep them to the last sessions of a whole plan."""
+        return all(self._judged_by(tie, ends[tie.after]) for tie in self.windows)
+
+    def _locked_kept(self, ends: tuple[int, ...], events: list[Event]) -> bool:
+        """The same once a later session of `after` is placed: the one before it is the latest for what lies between."""
+        return all(
+            self._judged_by(tie, ends[tie.after], event.done)
+            for tie in self.windows
+            for event in events
+            if event.track == tie.after and not event.given
+        )
+
+    def _judged_by(self, tie: Tie, end: int, next_end: int = INF) -> bool:
+        """Whether the locked sessions that have `end` as the latest before them keep a `window` link to it."""
+        if end == -INF:
+            return True
+        for _, treat in self.given[tie.track]:
+            latest = end <= treat < next_end and not any(end < given <= treat for given, _ in self.given[tie.after])
+            if latest and not tie.low <= treat - end <= tie.high:
+                return False
+        return True
 
     def _tie_kept(
         self, tie: Tie, placed: tuple[int, ...], ends: tuple[int, ...], event: Event, events: list[Event]

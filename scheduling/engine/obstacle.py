@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from .joint import Days, Joint
+from .company import Company
+from .days import Days
+from .joint import Joint
 from .links import Links
 from .options import Chain, Step, body_set
 from .problem import Course, Problem
@@ -31,7 +33,6 @@ from .reason import (
     Obstacle,
 )
 from .seats import Board, groups_of
-from .single import fits_of
 from .timeline import ones
 
 MOST_STARTS = 20
@@ -89,10 +90,10 @@ def _stops_between(
     """Up to which date the shared calendar of all tracks can be filled, and which session then has no date."""
     horizon = problem.horizon_end.toordinal()
     links = Links(problem, problem.protocol_of(course), chains, board.line)
-    days = Days(chains, links, fits_of(board, chains, links))
+    days = Days(chains, links, Company(board, chains, links))
     found = []
     for start in starts[:MOST_STARTS]:
-        joint = Joint(chains, links, start, horizon, days, out_of_time)
+        joint = Joint(chains, links, start, horizon, days, out_of_time, strict=False)
         if out_of_time():
             break
         if not joint.possible:

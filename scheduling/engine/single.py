@@ -6,28 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .chain import plan_chain
+from .company import Company
 from .cost import sessions_cost
+from .days import Days
 from .hours import Hours
-from .joint import Days, Placed
-from .linked import JointAnswer, JointSearch
-from .links import Event, Links
-from .options import INF, Chain, Step, chains_of
+from .joint import MAX_NODES
+from .linked import JointSearch, plan_linked
+from .links import Links
+from .options import INF, Chain, chains_of
 from .problem import Course, PlacedSession, Problem
-from .seats import Board, Group, Seat, groups_of, knots_of, spans_of
+from .seats import Board, Seat, spans_of
 from .timeline import Span
 
 EXACT_STEPS = 40_000
-JOINT_STEPS = 4_000
-QUICK_STEPS = 12_000
-BANDS = 4
-"""Bands of the day in the finer bounds for linked tracks (`joint`)."""
-WIDE_GAP = 0.12
-"""The share of the cost between plan and bound above which the finer bounds are worth their time."""
-LAST_STEPS = 1_000_000
-"""How far to look where no plan has been found or ruled out by then: in practice until the time runs out."""
+JOINT_STEPS = 40_000
+LEAST_STEPS, LEAST_NODES = 3_000, 3_000
+"""Of linked tracks, however little effort is asked for."""
 WEIGHTS = (20, 28, 48, 80)
-DIVES = ((20, 1500), (32, 3000), (64, 6000))
-"""Weight and steps for each start day."""
 """How far the bounds lead, in sixteenths, when the exact search has run out of steps: until one finds a plan."""
 
 
@@ -103,61 +98,11 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
     if len(chains) == 1:
         return _solve_chain(desk, chains[0], earliest, latest, horizon, ceiling)
     links = Links(desk.problem, desk.problem.protocol_of(course), chains, desk.board.line)
-    fits = fits_of(desk.board, chains, links)
-
-    def search_in(bands: int) -> JointSearch:
-        days = Days(chains, links, fits, bands)
-        return JointSearch(chains, links, days, earliest, latest, horizon, desk.out_of_time)
-
-    cost, bound, plan = _solve_linked(desk, search_in, ceiling)
-    return cost, bound, _free_of(chains, plan)
-
-
-def _solve_linked(
-    desk: Desk, search_in: Callable[[int], JointSearch], ceiling: int
-) -> tuple[int | None, int, tuple[tuple[int, int, int, int], ...]]:
-    """A good plan first, so that there is one whenever the time runs out; then the proof, or a better plan."""
-    search, steps = search_in(1), int(JOINT_STEPS * desk.effort)
-    best = _dive(desk, search) if ceiling >= INF else None
-    answer = search.run(limit=steps, ceiling=ceiling if best is None else best.cost or ceiling)
-    bound = answer.bound
-    best = answer if answer.cost is not None else best
-    top = ceiling if best is None else best.cost or ceiling
-    if bound >= min(top, INF) or desk.out_of_time():
-        return _given(best, bound)
-    if ceiling >= INF if best is None else top - bound > top * WIDE_GAP:
-        search = search_in(BANDS)
-        answer = search.run(limit=steps, ceiling=top)
-        bound = max(bound, answer.bound)
-        best = answer if answer.cost is not None else best
-        if best is None and bound < min(top, INF):
-            best = _dive(desk, search)
-    top = top if best is None else best.cost or top
-    if best is None and ceiling >= INF and bound < INF and desk.patient and not desk.out_of_time():
-        answer = search.run(limit=LAST_STEPS)
-        best, bound = (answer if answer.cost is not None else None), max(bound, answer.bound)
-    elif bound < top:
-        answer = search.run(limit=int(QUICK_STEPS * desk.effort), weight=18, ceiling=top)
-        best = answer if answer.cost is not None else best
-    return _given(best, bound)
-
-
-def _given(best: JointAnswer | None, bound: int) -> tuple[int | None, int, tuple[tuple[int, int, int, int], ...]]:
-    if best is None or best.cost is None:
-        return None, bound, ()
-    return best.cost, min(bound, best.cost), best.plan
-
-
-def _dive(desk: Desk, search: JointSearch) -> JointAnswer | None:
-    """Some good plan, soon: start day by start day, each with few steps, until one has a plan."""
-    for weight, steps in DIVES:
-        for day in search.likely_days():
-            answer = search.run(limit=steps, weight=weight, only=day)
-            if answer.cost is not None:
-                return answer
-            if desk.out_of_time():
-                return None
-    return None
+    days = Days(chains, links, Company(desk.board, chains, links))
+    most = max(int(MAX_NODES * desk.effort), LEAST_NODES)
+    search = JointSearch(chains, links, days, earliest, latest, horizon, desk.out_of_time, most)
+    answer = plan_linked(search, ceiling=ceiling, limit=max(int(JOINT_STEPS * desk.effort), LEAST_STEPS))
+    return answer.cost, answer.bound, _free_of(chains, answer.plan)
 
 
 def _solve_chain(
@@ -214,46 +159,3 @@ def seat(
         placed[track, number] = PlacedSession(chain.track.name, number, board.line.instant(index), holds)
     board.give(taken)
     return [placed[key] for key in sorted(placed)], taken, clash
-
-
-def fits_of(board: Board, chains: list[Chain], links: Links) -> Callable[[Step, Placed, Step, Placed], bool]:
-    """Whether two sessions can share a date: bodies, links, and seats where both want one kind at one time."""
-    shared = _shared_kinds(chains)
-
-    def fits(one: Step, a: Placed, other: Step, b: Placed) -> bool:
-        given = one.given is not None, other.given is not None
-        if not all(given) and a[1] < b[1] + other.visit.minutes and b[1] < a[1] + one.visit.minutes:
-            return False
-        if links.ties and not links.pair_kept(_event(one, a, given[0]), _event(other, b, given[1])):
-            return False
-        return not shared or any(given) or _seated_together(board, chains, one, a, other, b)
-
-    return fits
-
-
-def _shared_kinds(chains: list[Chain]) -> bool:
-    kinds: list[set[str]] = []
-    for chain in chains:
-        kinds.append({hold.kind for step in chain.steps for hold in step.visit.holds})
-    return any(kinds[i] & kinds[j] for i in range(len(kinds)) for j in range(i))
-
-
-def _event(step: Step, placed: Placed, given: bool) -> Event:
-    second = step.given.second if step.given is not None else placed[1] * 60
-    return Event(placed[0], step.number, second + step.lead, second + step.done, given)
-
-
-def _seated_together(board: Board, chains: list[Chain], one: Step, a: Placed, other: Step, b: Placed) -> bool:
-    start = min(a[1], b[1])
-    groups: dict[int, Group] = {}
-    wants: dict[int, str] = {}
-    for base, step, (track, index, r) in ((0, one, a), (len(one.visit.holds), other, b)):
-        chain, offset = chains[track], index - start
-        watched = [hold.kind == chain.track.continuity for hold in step.visit.holds]
-        first = watched.index(True) if True in watched else -1
-        for root, group in groups_of(step.visit).items():
-            spans = tuple((begin + offset, end + offset) for begin, end in group.spans)
-            if first >= 0 and step.visit.roots[first] == root:
-                wants[base + root] = chain.names[r] or ""
-            groups[base + root] = Group(group.kind, group.skills, spans)
-    return all(len(knot) == 1 or board.can_seat(knot, groups, start, wants) for knot in knots_of(groups))
