@@ -8,6 +8,7 @@ from .cost import UNPLANNED
 from .intake import Intake, Taken, worth
 from .polish import Polisher
 from .problem import Course
+from .seats import Seat
 from .timeline import ones
 
 WORK_PER_SECOND = 1000
@@ -17,28 +18,39 @@ DRAFT_WORK, LINKED_WORK, POLISH_WORK = 4, 10, 0.05
 """Units of each draft; of each session of linked tracks (of one track: 1); of each start that polishing looks up."""
 RIVALS = 4
 """With how many courses a course that pays is paired in turn."""
+LACKING = 100
+"""How much more a minute counts that a course cannot have on any seat."""
 QUICK_EFFORT = 0.08
 """Most trials lead nowhere: each may cost little."""
 SLACK = 60
 """Points that a group may cost more before its dates are polished."""
-PATIENCE = 60
+PATIENCE = 30
 """Trials without success, for each course that pays, after which no more are made."""
 
 
-def improve(intake: Intake, seed: int, work: float) -> None:
-    """Make the whole cheaper as long as that works and the work lasts."""
-    if len(intake.courses) > 1 and intake.total() > intake.bound() and not intake.out_of_time():
-        intake.desk.effort = QUICK_EFFORT
-        Improver(intake, seed, work).run()
+def improve(intake: Intake, seed: int, work: float) -> float:
+    """Make the whole cheaper as long as that works and the work lasts; what is left of it."""
+    if len(intake.courses) == 1:
+        return work
+    intake.desk.effort = QUICK_EFFORT
+    improver = Improver(intake, seed, work)
+    improver.run()
+    return improver.left
 
 
 class Improver:
     def __init__(self, intake: Intake, seed: int, work: float) -> None:
         self.intake, self.left = intake, work
         self.polisher = Polisher(intake)
+        self.kinds = {resource.id: resource.kind for resource in intake.problem.resources}
+        self.seats: dict[str, list[Seat]] = {kind: [] for kind in self.kinds.values()}
+        for seat in intake.board.busy:
+            self.seats[self.kinds[seat[0]]].append(seat)
         self.dice = random.Random(seed)  # noqa: S311 (an order of trials, nothing secret)
 
     def run(self) -> None:
+        if self.is_over():
+            return
         self._polish()
         for course in self.losers():
             self.trial([course])
@@ -90,17 +102,22 @@ class Improver:
         return group
 
     def rivals(self, loser: Course) -> dict[str, int]:
-        """By course: the minutes that it holds of what another one would take of the same kinds if it were alone."""
-        intake = self.intake
-        kind = {resource.id: resource.kind for resource in intake.problem.resources}
+        """By course: the minutes that it holds of what another would take if it were alone, what is lacking most."""
+        intake, kind = self.intake, self.kinds
         wanted: dict[str, int] = {}
+        lacking: dict[str, int] = {}
         for (resource, _), (begin, end) in intake.alone[loser.id].taken:
-            wanted[kind[resource]] = wanted.get(kind[resource], 0) | ones(max(begin, 0), end)
+            which, minutes = kind[resource], ones(max(begin, 0), end)
+            wanted[which] = wanted.get(which, 0) | minutes
+            if not any(intake.board.is_free(seat, begin, end) for seat in self.seats[which]):
+                lacking[which] = lacking.get(which, 0) | minutes
         out: dict[str, int] = {}
         for course in intake.courses:
             held = 0
             for (resource, _), (begin, end) in intake.drafts[course.id].taken:
-                held += (wanted.get(kind[resource], 0) >> max(begin, 0) & ones(0, end - begin)).bit_count()
+                for minutes, weight in ((wanted, 1), (lacking, LACKING)):
+                    there = minutes.get(kind[resource], 0) >> max(begin, 0)
+                    held += weight * (there & ones(0, end - begin)).bit_count()
             if held and course is not loser:
                 out[course.id] = held
         return out

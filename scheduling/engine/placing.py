@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .cost import sessions_cost
 from .intake import NOTHING, Intake, Taken, worth
 from .options import INF
 from .problem import Course
 from .single import Draft, draft_course
-from .stay import draft_staying
+from .stay import LEAST_MOVE, draft_staying
 
 
 def place_all(intake: Intake) -> None:
@@ -77,6 +78,8 @@ def _alone(intake: Intake, course: Course) -> Draft:
         return draft
     if intake.out_of_time():
         return NOTHING
+    if course.current and draft.is_optimal and _changes_nothing(intake, course, draft):
+        return draft
     staying = draft_staying(intake.bare, course) if course.current else NOTHING
     if staying.is_optimal:
         return staying
@@ -84,3 +87,9 @@ def _alone(intake: Intake, course: Course) -> Draft:
     if found.cost is None and draft.cost is not None:
         return replace(draft, bound=min(found.bound, draft.cost))
     return found
+
+
+def _changes_nothing(intake: Intake, course: Course, draft: Draft) -> bool:
+    """Whether a plan has neither a move nor a change of resource: nothing that the others could be the cause of."""
+    parts = sessions_cost(intake.problem, course, draft.sessions, intake.hours)
+    return parts.moved == parts.continuity == 0 and parts.total <= LEAST_MOVE

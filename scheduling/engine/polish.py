@@ -85,9 +85,9 @@ class Polisher:
         looked = 0
         for number in sorted(wanted):
             if self.line.is_plain(number) and not self.intake.out_of_time():
-                day = Day(self.intake, number, by_day[number])
-                changed |= day.polish()
-                looked += day.looked
+                date = Day(self.intake, number, by_day[number])
+                changed |= date.polish()
+                looked += date.looked
         for course_id in sorted(changed):
             self._write(self.shapes[course_id])
         return looked

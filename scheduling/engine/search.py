@@ -31,7 +31,10 @@ def plan(problem: Problem, *, time_limit: float, seed: int = 0, alternatives: in
     place_all(intake)
     kept_back = max(FOR_ALTERNATIVES if alternatives else 0, FOR_THE_LEFT if intake.left() else 0)
     intake.until = deadline - time_limit * kept_back
-    improve(intake, seed, time_limit * WORK_PER_SECOND)
+    work = improve(intake, seed, time_limit * WORK_PER_SECOND)
+    if kept_back == FOR_THE_LEFT and not intake.left():
+        intake.until = deadline
+        improve(intake, seed + 1, work)
     intake.until = deadline - time_limit * (FOR_REASONS if len(intake.courses) > 1 else 0)
     place_left(intake)
     intake.until = deadline
