@@ -190,7 +190,7 @@ class Link:
     tracks: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
-        if self.type not in LINK_FIELDS:
+        if not isinstance(self.type, str) or self.type not in LINK_FIELDS:
             raise FormatError("type", f"must be one of {', '.join(LINK_FIELDS)}, not {shown(self.type)}")
         needed, allowed = LINK_FIELDS[self.type]
         for field in ("track", "after", "min_hours", "max_hours", "count", "hours", "tracks"):
@@ -214,6 +214,8 @@ class Link:
                 raise FormatError("after", f"must be another track than track: {shown(self.after)}")
             return
         need_tuple("tracks", self.tracks)
+        for index, name in enumerate(self.tracks):
+            need_text(f"tracks[{index}]", name)
         if len(self.tracks) != 2 or self.tracks[0] == self.tracks[1]:
             raise FormatError("tracks", f"must be two different tracks, not {shown(self.tracks)}")
 
@@ -255,9 +257,9 @@ class Protocol:
 
     def _check_names(self) -> None:
         for index, track in enumerate(self.tracks):
-            named = {"visit": track.visit}
-            named |= {f"phases[{i}].visit": p.visit for i, p in enumerate(track.phases) if p.visit is not None}
-            for field, name in named.items():
+            visits = {"visit": track.visit}
+            visits |= {f"phases[{i}].visit": p.visit for i, p in enumerate(track.phases) if p.visit is not None}
+            for field, name in visits.items():
                 if name not in self.visits:
                     raise FormatError(f"tracks[{index}].{field}", f"names no visit of the protocol: {shown(name)}")
         tracks = {track.name for track in self.tracks}
