@@ -7,7 +7,7 @@ from itertools import combinations
 
 from .links import Event, Links
 from .options import Chain, Step
-from .seats import Board, Group, groups_of, knots_of
+from .seats import Board
 
 Placed = tuple[int, int, int]
 """(track, start, resource index)"""
@@ -35,21 +35,12 @@ class Company:
         return len(pairs) < 3 or not self.shares or self.seated(pairs)
 
     def seated(self, visits: list[tuple[Step, Placed]]) -> bool:
-        start = min(placed[1] for _, placed in visits)
-        groups: dict[int, Group] = {}
-        wants: dict[int, str] = {}
-        base = 0
-        for step, (track, index, r) in visits:
-            chain, offset = self.chains[track], index - start
-            watched = [hold.kind == chain.track.continuity for hold in step.visit.holds]
-            first = watched.index(True) if True in watched else -1
-            for root, group in groups_of(step.visit).items():
-                spans = tuple((begin + offset, end + offset) for begin, end in group.spans)
-                if first >= 0 and step.visit.roots[first] == root:
-                    wants[base + root] = chain.names[r] or ""
-                groups[base + root] = Group(group.kind, group.skills, spans)
-            base += len(step.visit.holds)
-        return all(len(knot) == 1 or self.board.can_seat(knot, groups, start, wants) for knot in knots_of(groups))
+        return self.board.can_seat(
+            [
+                (step.visit, index, self.chains[track].track.continuity, self.chains[track].names[r])
+                for step, (track, index, r) in visits
+            ]
+        )
 
 
 def _event(step: Step, placed: Placed, given: bool) -> Event:

@@ -27,7 +27,7 @@ Key = tuple[int, tuple[int, ...], tuple[int, ...], Asked, tuple[Dates, ...]]
 """Of a node: date, placed, last, asked, earliest."""
 
 Rest = tuple[int, int, tuple[tuple[int, int], ...]]
-"""What is left costs without `length`, the `length`, and for tracks with `max_in` what makes it of a pattern's value."""
+"""The rest costs without `length`, its `length`, and for tracks with `max_in` what turns a pattern's value into it."""
 
 Leg = tuple[int, tuple[int, ...], int, list[list[int]], int, tuple[int, ...], tuple[int, ...], Asked, Rest]
 """A way without its node: date, tracks, points, the date's costs, the least of them; then placed, last, asked, rest."""

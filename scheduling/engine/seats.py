@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -47,6 +47,26 @@ def knots_of(groups: dict[int, Group]) -> list[list[int]]:
         tied = [knot for knot in knots if any(group.clashes(groups[other]) for other in knot)]
         knots = [knot for knot in knots if knot not in tied] + [[r for knot in tied for r in knot] + [root]]
     return knots
+
+
+Wanted = tuple[Visit, int, str | None, str | None]
+"""A visit with its start, the kind of its continuity hold and the resource wanted for that."""
+
+
+def groups_together(visits: Sequence[Wanted], start: int) -> tuple[dict[int, Group], dict[int, str]]:
+    """The groups of several visits with their spans from `start` on, and the resources wanted, by group."""
+    groups: dict[int, Group] = {}
+    wants: dict[int, str] = {}
+    base = 0
+    for visit, begin, continuity, resource in visits:
+        offset, kinds = begin - start, [hold.kind for hold in visit.holds]
+        for root, group in groups_of(visit).items():
+            spans = tuple((a + offset, b + offset) for a, b in group.spans)
+            groups[base + root] = Group(group.kind, group.skills, spans) if offset else group
+        if continuity in kinds and resource is not None:
+            wants[base + visit.roots[kinds.index(continuity)]] = resource
+        base += len(visit.holds)
+    return groups, wants
 
 
 @dataclass
@@ -201,21 +221,34 @@ class Board:
         self, visit: Visit, start: int, continuity: str | None, resource: str | None, liked: Iterable[Seat] = ()
     ) -> tuple[PlacedHold, ...] | None:
         """Seats for a visit at `start`, its continuity hold on `resource`; a liked seat is taken where it is free."""
-        groups = groups_of(visit)
-        kinds = [hold.kind for hold in visit.holds]
-        wants = {}
-        if continuity in kinds and resource is not None:
-            wants[visit.roots[kinds.index(continuity)]] = resource
+        found = self.assign_together([(visit, start, continuity, resource)], liked)
+        return found[0] if found is not None else None
+
+    def assign_together(
+        self, visits: Sequence[Wanted], liked: Iterable[Seat] = ()
+    ) -> list[tuple[PlacedHold, ...]] | None:
+        """The same for visits that may overlap, none of them on a seat that another one has at that time."""
+        start = min(wanted[1] for wanted in visits)
+        groups, wants = groups_together(visits, start)
         seats: dict[int, Seat] = {}
         likes = set(liked)
         for knot in knots_of(groups):
             if not self._assign_knot(knot, groups, start, wants, likes, seats):
                 return None
-        return tuple(PlacedHold(hold.kind, *seats[root]) for hold, root in zip(visit.holds, visit.roots, strict=True))
+        out, base = [], 0
+        for visit, _, _, _ in visits:
+            pairs = zip(visit.holds, visit.roots, strict=True)
+            out.append(tuple(PlacedHold(hold.kind, *seats[base + root]) for hold, root in pairs))
+            base += len(visit.holds)
+        return out
 
-    def can_seat(self, knot: list[int], groups: dict[int, Group], start: int, wants: dict[int, str]) -> bool:
-        """Whether groups that clash find a seat each, those in `wants` on that resource."""
-        return self._assign_knot(knot, groups, start, wants, set(), {})
+    def can_seat(self, visits: Sequence[Wanted]) -> bool:
+        """Whether the holds of visits that clash find a seat each; those that clash with none are not looked at."""
+        start = min(wanted[1] for wanted in visits)
+        groups, wants = groups_together(visits, start)
+        return all(
+            len(knot) == 1 or self._assign_knot(knot, groups, start, wants, set(), {}) for knot in knots_of(groups)
+        )
 
     def _assign_knot(
         self,

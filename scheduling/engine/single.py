@@ -145,17 +145,34 @@ def seat(
     taken: list[tuple[Seat, Span]] = []
     liked: dict[int, list[Seat]] = {}
     clash = None
-    for track, number, index, r in sorted(plan, key=lambda entry: entry[2]):
-        chain = chains[track]
-        step = chain.steps[number - 1]
-        holds = board.assign(step.visit, index, chain.track.continuity, chain.names[r], liked.get(track, ()))
-        if holds is None:
-            clash = (track, index)
+    for group in overlapping(chains, plan):
+        wanted = []
+        for track, number, index, r in group:
+            chain = chains[track]
+            wanted.append((chain.steps[number - 1].visit, index, chain.track.continuity, chain.names[r]))
+        likes = [seat for track, _, _, _ in group for seat in liked.get(track, ())]
+        found = board.assign_together(wanted, likes)
+        if found is None:
+            clash = (group[-1][0], group[-1][2])
             break
-        spans = spans_of(step.visit, index, holds)
-        board.take(spans)
-        taken += spans
-        liked[track] = [(hold.resource, hold.seat) for hold in holds]
-        placed[track, number] = PlacedSession(chain.track.name, number, board.line.instant(index), holds)
+        for (track, number, index, _), (visit, _, _, _), holds in zip(group, wanted, found, strict=True):
+            spans = spans_of(visit, index, holds)
+            board.take(spans)
+            taken += spans
+            liked[track] = [(hold.resource, hold.seat) for hold in holds]
+            placed[track, number] = PlacedSession(chains[track].track.name, number, board.line.instant(index), holds)
     board.give(taken)
     return [placed[key] for key in sorted(placed)], taken, clash
+
+
+def overlapping(chains: list[Chain], plan: Plan) -> list[Plan]:
+    """The sessions of a plan in order of time, those whose holds overlap together: they are seated together."""
+    groups: list[Plan] = []
+    until = -INF
+    for entry in sorted(plan, key=lambda entry: entry[2]):
+        visit = chains[entry[0]].steps[entry[1] - 1].visit
+        if entry[2] >= until:
+            groups.append([])
+        groups[-1].append(entry)
+        until = max(until, entry[2] + max((hold.end for hold in visit.holds), default=0))
+    return groups
