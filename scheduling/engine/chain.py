@@ -140,6 +140,7 @@ class Search:
         self.guards = [sum(1 << (FIELD * i + FIELD - 1) for i in range(keep)) for keep in self.keep]
         self.limits = limits_of(chain)
         self.with_prices = False
+        self.prices: list[int] | None = None
         self.tables: dict[int, Tables] = {}
         self.starts = start_days(chain, earliest, latest)
         self.together: Tables | None = None
@@ -203,7 +204,8 @@ class Search:
 
     def _open_tables(self, bounds: Bounds, cost: int) -> None:
         if self.with_prices:
-            bounds = priced(bounds, self.horizon)
+            bounds = priced(bounds, self.horizon, self.prices)
+            self.prices = bounds.prices if any(bounds.prices) else self.prices
         self._push(cost + bounds.least(), cost, 0, ("bounds", bounds, cost))
 
     def _open_bounds(self, bounds: Bounds, cost: int) -> None:
@@ -213,12 +215,12 @@ class Search:
         for on, low in bounds.low[0].items():
             points = cost + LENGTH_POINTS * (on - day)
             ways.append((points - (-(low + ahead) // bounds.unit), on, points, ahead))
-        self._offer(0, bounds, root, ways)
+        self._offer(0, bounds, root, sorted(ways))
 
     # What comes after a label
 
-    def _extend(self, k: int, bounds: Bounds, label: Label, since: int) -> list[Way]:
-        """Offer every date from `since` on that session k (from 0) can have after a label."""
+    def _ways(self, k: int, bounds: Bounds, label: Label, since: int) -> list[Way]:
+        """Every date from `since` on that session k (from 0) can have after a label, the cheapest first."""
         tables, low, unit = bounds.tables, bounds.low[k], bounds.unit
         first = label.earliest[0] if label.earliest and self.chain.steps[k].given is None else 0
         ahead, slope = bounds.limits_after(k, label.dates()) if bounds.open[k] else (bounds.ahead[k], 0)
@@ -232,11 +234,10 @@ class Search:
                 least = min(least + change, values[label.resource], values[0])
             points, more = label.cost + tables.edge(k, day - label.day), ahead - slope * day
             ways.append((points - (-(least + more) // unit), day, points, more))
-        self._offer(k, bounds, label, ways)
+        ways.sort()
         return ways
 
     def _offer(self, k: int, bounds: Bounds, label: Label, ways: list[Way]) -> None:
-        ways.sort()
         if ways:
             self._push(ways[0][0], ways[0][2], k + 1, ("dates", k, bounds, label, ways, 0))
 
@@ -293,19 +294,41 @@ class Search:
             first = max(since, self._covered_to(reached, spot, made) + 1)
             if first > spot.room[1]:
                 continue
+            ways = self._ways(k + 1, bounds, made, first)
             if first > 1:
-                self._extend(k + 1, bounds, made, first)
+                self._offer(k + 1, bounds, made, ways)
                 continue
             reaches = self._reaches_to(k, treat)
             reached.append((made.cost, resource, spot.waits, treat, reaches))
-            ways = self._extend(k + 1, bounds, made, 0) if self._is_new(k, bounds, made) else []
+            if self._is_new(k, bounds, made):
+                self._offer(k + 1, bounds, made, ways)
+            # It leaves open what any start of the date does, but for dates far off, or for the first hours of the next:
+            # the dearer ones are needed for these alone.
+            rest = min([way[0] for way in ways if way[1] > reaches], default=INF)
             if treat <= spot.room[0]:
-                # It leaves open what any start of the date does, but for dates far off: only these are left to others.
-                far = min([way[0] for way in ways if way[1] > reaches], default=INF)
-                base, since = max(base, far - points), reaches + 1
+                since = reaches + 1
                 if since > spot.room[1]:
                     return None
+            else:
+                rest = min(rest, self._least_before(k + 1, bounds, made, ways))
+            base = max(base, rest - points)
         return None
+
+    def _least_before(self, k: int, bounds: Bounds, label: Label, ways: list[Way]) -> int:
+        """The least cost of a plan in which session k starts too early to follow a label, on a date that does."""
+        chain, step, unit = self.chain, self.chain.steps[k], bounds.unit
+        limit, least = label.treat + step.least - step.lead, INF
+        for floor, day, points, more in ways:
+            if floor >= least or chain.reach(step, day)[0] - step.lead >= limit:
+                continue
+            nodes = chain.least(step, day)
+            for r, value in enumerate(bounds.tables.value[k][day]):
+                if value < FAR:
+                    ranked = chain.ranked(step, day, r)
+                    early = next((p for p, index in ranked if chain.second_of(step, index) < limit), INF)
+                    cost = points + step_back(chain.continuity_points, label.resource, r) + early - nodes[r]
+                    least = min(least, cost - (-(value + more) // unit))
+        return least
 
     def _kept(self, k: int, before: Label) -> tuple[int, int]:
         """The seconds between which the treatment of session k keeps the gap to the session before."""

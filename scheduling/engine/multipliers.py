@@ -15,6 +15,7 @@ from .tables import LENGTH_POINTS, Tables
 UNIT = 16
 """Parts of a point in which prices are counted, so that all sums stay whole numbers."""
 ROUNDS = 12
+LATER_ROUNDS = 4
 HOPE = 0.02
 """How far above the best bound the rounds aim, as a share of it."""
 
@@ -52,9 +53,12 @@ class Bounds:
 
     def least(self) -> int:
         """What all sessions cost at least, in points; the days up to the first one included."""
+        return -(-self.parts() // self.unit)
+
+    def parts(self) -> int:
+        """The same in parts of a point, not rounded up."""
         start, points = self.tables.start_day, self.tables.length_points * self.unit
-        total = min(value + points * (day - start) for day, value in self.low[0].items()) + self.ahead[0]
-        return -(-total // self.unit)
+        return min(value + points * (day - start) for day, value in self.low[0].items()) + self.ahead[0]
 
     def limits_after(self, k: int, dates: list[int]) -> tuple[int, int]:
         """What the limits of session k and those after it cost, the dates before k known; and less for each date."""
@@ -65,27 +69,30 @@ class Bounds:
         return total, slope
 
 
-def priced(bounds: Bounds, horizon: int) -> Bounds:
-    """Better bounds for the same start day, where its cheapest way breaks a limit; else the same."""
+def priced(bounds: Bounds, horizon: int, first: list[int] | None = None) -> Bounds:
+    """Better bounds for the same start day, where its cheapest way breaks a limit; else the same.
+
+    `first` are prices that were good for another start day: with them few rounds are enough.
+    """
     chain, limits, start = bounds.tables.chain, bounds.limits, bounds.tables.start_day
-    best, value = bounds, bounds.least() * UNIT
-    prices = [0] * len(limits)
-    dates = bounds.tables.way()
-    top = value
-    for _ in range(ROUNDS):
+    best, top = bounds, bounds.least() * UNIT
+    now, value, prices = bounds, top, [0] * len(limits)
+    for turn in range(ROUNDS if first is None else LATER_ROUNDS):
+        dates = now.tables.way()
         short = [days - (dates[j] - dates[since]) for j, since, days in limits]
-        pulls = [s if s > 0 or price else 0 for s, price in zip(short, prices, strict=True)]
-        size = sum(pull * pull for pull in pulls)
-        if not size or all(s <= 0 for s in short):
+        if all(days <= 0 for days in short):
             break
-        aim = top + max(int(top * HOPE), 2 * UNIT)
-        prices = [max(price + (aim - value) * pull // size, 0) for price, pull in zip(prices, pulls, strict=True)]
-        tables = Tables(chain, start, horizon, LENGTH_POINTS, UNIT, reliefs(chain, limits, prices))
-        found = Bounds(tables, limits, prices)
-        dates = tables.way()
-        value = found.least() * UNIT
+        if turn == 0 and first is not None:
+            prices = first
+        else:
+            pulls = [days if days > 0 or price else 0 for days, price in zip(short, prices, strict=True)]
+            aim = top + max(int(top * HOPE), 2 * UNIT)
+            size = sum(pull * pull for pull in pulls)
+            prices = [max(price + (aim - value) * pull // size, 0) for price, pull in zip(prices, pulls, strict=True)]
+        now = Bounds(Tables(chain, start, horizon, LENGTH_POINTS, UNIT, reliefs(chain, limits, prices)), limits, prices)
+        value = now.parts()
         if value > top:
-            best, top = found, value
+            best, top = now, value
     return best
 
 
