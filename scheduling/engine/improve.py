@@ -107,10 +107,10 @@ class Improver:
         wanted: dict[str, int] = {}
         lacking: dict[str, int] = {}
         for (resource, _), (begin, end) in intake.alone[loser.id].taken:
-            which, minutes = kind[resource], ones(max(begin, 0), end)
-            wanted[which] = wanted.get(which, 0) | minutes
+            which, span = kind[resource], ones(max(begin, 0), end)
+            wanted[which] = wanted.get(which, 0) | span
             if not any(intake.board.is_free(seat, begin, end) for seat in self.seats[which]):
-                lacking[which] = lacking.get(which, 0) | minutes
+                lacking[which] = lacking.get(which, 0) | span
         out: dict[str, int] = {}
         for course in intake.courses:
             held = 0

@@ -1,11 +1,16 @@
 """Many courses on one board: none in another's seat, better than one after the other, the same again."""
 
+import time
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from scheduling.engine import Resource, plan, read_problem, write_result
+from scheduling.engine import Resource, Result, check, plan, read_problem, write_result
+from scheduling.engine.improve import improve
+from scheduling.engine.intake import Intake
+from scheduling.engine.placing import place_all
+from scheduling.engine.polish import Polisher
 
 from .cast import at, booking, clinic, patient, phase, protocol, session, span, track
 from .generate import make
@@ -101,3 +106,65 @@ def test_locked_sessions_that_contradict_each_other_are_kept_as_they_are():
     (answer,) = plan(clinic(shape, course=patient(locked=given)), time_limit=5).courses
     assert answer.status == "planned"
     assert answer.sessions[:2] == given
+
+
+def test_polishing_keeps_every_date_and_makes_the_whole_cheaper():
+    document = make(1, families=["tms", "spravato", "ketamine"], courses=8, load=0.4)
+    intake = Intake(read_problem(document), time.monotonic() + 60)
+    place_all(intake)
+    before, dates = intake.total(), dates_of(intake)
+    Polisher(intake).polish()
+    assert intake.total() < before
+    assert dates_of(intake) == dates
+    answers = intake.answers()
+    assert check(intake.problem, Result(answers, sum(answer.cost or 0 for answer in answers))) == []
+
+
+def dates_of(intake):
+    zone = intake.problem.site.zone
+    return {
+        (course_id, session.key): session.start.astimezone(zone).date()
+        for course_id, draft in intake.drafts.items()
+        for session in draft.sessions
+    }
+
+
+def test_improving_an_intake_makes_it_cheaper_and_never_takes_a_plan_away():
+    problem = read_problem(make(1, families=["tms", "spravato", "ketamine"], courses=8, load=0.4))
+    intake = Intake(problem, time.monotonic() + 60)
+    place_all(intake)
+    before, planned_before = intake.total(), {c for c, draft in intake.drafts.items() if draft.cost is not None}
+    improve(intake, 0, 600)
+    assert intake.total() < 0.99 * before
+    assert {c for c, draft in intake.drafts.items() if draft.cost is not None} >= planned_before
+    assert intake.bound() <= intake.total()
+
+
+def test_a_course_makes_room_on_one_date_and_keeps_what_another_needs_on_the_next():
+    """c1 could be at any time, and c2 is booked at 09:00 on both days: only one of the two has to move."""
+    twice = protocol(track("visit", "dose", (phase(1, 2, 2, least=20),)))
+    day = {"earliest_start": date(2026, 12, 7), "latest_start": date(2026, 12, 7)}
+    seats = (("chair", "chair-1", 0), ("nurse", "nurse-1", 0))
+    booked = tuple(session(n, f"2026-12-{6 + n:02d}T09:00", "visit", seats) for n in (1, 2))
+    narrow = patient(
+        id="c1",
+        unavailable=(span("2026-12-08T00:00", "2026-12-08T09:00"), span("2026-12-08T10:00", "2026-12-09T00:00")),
+        **day,
+    )
+    problem = clinic(twice, resources=ONE_CHAIR, course=narrow)
+    problem = replace(problem, courses=(*problem.courses, patient(id="c2", current=booked, **day)))
+    result = plan(problem, time_limit=10)
+    assert [course.status for course in result.courses] == ["planned", "planned"]
+    assert 1000 <= result.cost < 2000
+
+
+def test_more_courses_than_there_is_time_for_are_unknown_and_end_on_time():
+    document = make(3, families=["tms", "spravato"], courses=1, load=0.2)
+    course = document["courses"][0]
+    document["courses"] = [{**course, "id": f"c{i}"} for i in range(10_000)]
+    result = plan(read_problem(document), time_limit=1)
+    assert result.seconds < 5
+    assert len(result.courses) == 10_000
+    assert {course.status for course in result.courses} == {"planned", "unknown"}
+    assert result.bound is not None
+    assert result.bound <= result.cost
