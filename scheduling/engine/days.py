@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -15,6 +16,9 @@ Choice = tuple[int, tuple[tuple[int, int, int], ...]]
 
 END: Choice = (INF, ())
 """Marks a list of choices that is whole."""
+
+MANY = 1000
+"""From so many choices on, the clock is looked at."""
 
 NOWHEN = (0,)
 """The starts of a traced track that has no session yet: one, which binds nothing."""
@@ -43,6 +47,10 @@ class Profile:
         return min(self.points[first:last])
 
 
+class TimeUp(Exception):
+    """The time limit was reached in the middle of a step."""
+
+
 class Days:
     """The cheapest starts of the sessions of one date, alone or together, for one course.
 
@@ -50,37 +58,28 @@ class Days:
     because `window` and `sequence` links measure from it (None where there is none).
     """
 
-    def __init__(self, chains: list[Chain], links: Links, company: Company) -> None:
+    def __init__(self, chains: list[Chain], links: Links, company: Company, out_of_time: Callable[[], bool]) -> None:
         self.chains, self.links, self.company = chains, links, company
         sizes = [len(chain.steps) if chain.track.continuity else -1 for chain in chains]
         self.led = sizes.index(max(sizes))
         self.width = len(chains[self.led].names)
         self.traced = links.traced
-        self.room = INF
+        self.out_of_time = out_of_time
         self._profiles: dict[tuple[int, int], list[Profile]] = {}
-        self._starts: dict[tuple[int, int], tuple[int, ...]] = {}
         self._least: dict[tuple, list[int]] = {}
         self._choices: dict[tuple, list[Choice]] = {}
-
-    def widen(self, room: int) -> None:
-        """Follow the starts of the traced track that cost up to `room` points more than the cheapest of their date."""
-        self.room = room
-        self._starts.clear()
 
     @staticmethod
     def kind(step: Step) -> int:
         """What tells the starts of two sessions apart: the visit, or the session where it is locked or booked now."""
         return id(step.offers) if step.given is None and step.current is None else id(step)
 
-    def starts(self, step: Step, day: int) -> tuple[int, ...]:
-        """The seconds at which the treatment of a session of the traced track may start on a date."""
-        key = (self.kind(step), day)
-        if key not in self._starts:
-            profiles = self.profiles(self.traced or 0, step, day)
-            top = min((p.up_to[-1] for p in profiles if p.seconds), default=INF) + self.room
-            found = {s for p in profiles for s, points in zip(p.seconds, p.points, strict=True) if points <= top}
-            self._starts[key] = tuple(sorted(found))
-        return self._starts[key]
+    def starts(self, step: Step, day: int, room: int) -> tuple[int, ...]:
+        """When the treatment of a session of the traced track may start, up to `room` points above the cheapest."""
+        profiles = self.profiles(self.traced or 0, step, day)
+        top = min((p.up_to[-1] for p in profiles if p.seconds), default=INF) + room
+        found = {s for p in profiles for s, points in zip(p.seconds, p.points, strict=True) if points <= top}
+        return tuple(sorted(found))
 
     def profiles(self, track: int, step: Step, day: int) -> list[Profile]:
         """By resource index, the starts of a session on a date."""
@@ -103,15 +102,20 @@ class Days:
         """By resource index, the least points of a session on a date whose treatment starts within a band."""
         if limit is None:
             return self.chains[track].least(step, day)
-        return [profile.least(*limit) for profile in self.profiles(track, step, day)]
+        low, high = limit
+        return [profile.least(low, high) for profile in self.profiles(track, step, day)]
+
+    def least_alone(self, track: int, step: Step, day: int, limit: Band | None) -> list[int]:
+        """By resource of the led track, the least points of one session on a date."""
+        found = self.least_of(track, step, day, limit)
+        return found if track == self.led else [min(found)] * self.width
 
     def least(
         self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...], limits: tuple[Band | None, ...]
     ) -> list[int]:
         """By resource of the led track, the least points of these sessions on a date; all alike without that track."""
-        if len(tracks) == 1 and limits[0] is None:
-            values = self.chains[tracks[0]].least(steps[0], day)
-            return values if tracks[0] == self.led else [min(values)] * self.width
+        if len(tracks) == 1:
+            return self.least_alone(tracks[0], steps[0], day, limits[0])
         key = (day, tracks, tuple(self.kind(step) for step in steps), limits)
         if key not in self._least:
             self._least[key] = self._find_least(day, tracks, steps, limits)
@@ -198,6 +202,8 @@ class Days:
         for position, (track, step, single) in enumerate(zip(tracks, steps, lists, strict=True)):
             rest = sum(other[0][0] for other in lists[position + 1 :])
             grown: list[Choice] = []
+            if len(partial) > MANY and self.out_of_time():
+                raise TimeUp
             for points, chosen in partial:
                 for extra, index, r in single:
                     if points + extra + rest > floor + reach:

@@ -65,7 +65,7 @@ class Finder:
 
     def _linked(self, desk: Desk, course: Course, chains: list[Chain], starts: list[int], horizon: int) -> Plan | None:
         links = Links(desk.problem, desk.problem.protocol_of(course), chains, desk.board.line)
-        days = Days(chains, links, Company(desk.board, chains, links))
+        days = Days(chains, links, Company(desk.board, chains, links), self.out_of_time)
         search = JointSearch(chains, links, days, min(starts), max(starts), horizon, self.out_of_time)
         left = list(starts)
         for weight, steps, beam in DIVES:

@@ -15,7 +15,7 @@ from heapq import nsmallest
 from itertools import combinations
 
 from .chain import kept_dates
-from .days import NOWHEN, Days
+from .days import NOWHEN, Days, TimeUp
 from .links import NO_BAND, Asked, Band, Links
 from .options import INF, Chain, Step
 from .patterns import Dates, Patterns
@@ -29,8 +29,22 @@ Key = tuple[int, tuple[int, ...], tuple[int, ...], Asked, tuple[Dates, ...]]
 Rest = tuple[int, int, tuple[tuple[int, int], ...]]
 """The rest costs without `length`, its `length`, and for tracks with `max_in` what turns a pattern's value into it."""
 
-Leg = tuple[int, tuple[int, ...], int, list[list[int]], int, tuple[int, ...], tuple[int, ...], Asked, Rest]
-"""A way without its node: date, tracks, points, the date's costs, the least of them; then placed, last, asked, rest."""
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """A way without its node: what is known of it whatever `max_in` asks, and once it is wanted its costs."""
+
+    day: int
+    tracks: tuple[int, ...]
+    points: int
+    placed: tuple[int, ...]
+    last: tuple[int, ...]
+    rest: Rest
+    room: int = -1
+    """The room for which what follows was made."""
+    low: int = INF
+    asked: Asked = ()
+    least: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -97,6 +111,8 @@ class Joint:
         self.nodes: dict[tuple, Node] = {}
         self._costs: dict[tuple, list[list[int]]] = {}
         self._found_legs: dict[tuple, list[Leg]] = {}
+        self._starts: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.room = 0
         self.patterns: dict[int, Patterns] = {}
         self._next: dict[tuple[int, int, int], list[int]] = {}
         self._rests: dict[tuple[int, int, int], tuple[int, int]] = {}
@@ -119,11 +135,36 @@ class Joint:
         With a `beam`, only so many nodes of each date, the most promising: the values are then no bounds.
         """
         self.ceiling, self.beam, self.complete = ceiling, beam, True
-        self.nodes, self._costs, self._found_legs = {}, {}, {}
+        self._widen(INF if beam else ceiling - self.bound())
+        self.nodes = {}
         self.root = self._root()
         self.root.reached = 0
-        self._keep_patterns(self.root)
-        layers: dict[int, list[Node]] = {self.root.day: [self.root]}
+        try:
+            self._build(self.root)
+        except TimeUp:
+            self.complete = False
+
+    def _widen(self, room: int) -> None:
+        """Follow the starts of the traced track that cost up to `room` points more than the cheapest of their date.
+
+        A plan below the ceiling has no others: the bound of the start day has the cheapest ones.
+        """
+        if self.traced is not None and room != self.room:
+            self.room = room
+            self._costs.clear()
+            self._starts.clear()
+
+    def _starts_on(self, step: Step, day: int) -> tuple[int, ...]:
+        """The seconds at which the treatment of a session of the traced track may start on a date."""
+        key = (self.pairs.kind(step), day)
+        if key not in self._starts:
+            self._starts[key] = self.pairs.starts(step, day, self.room)
+        return self._starts[key]
+
+    def _build(self, root: Node) -> None:
+        self._keep_patterns(root)
+        beam = self.beam
+        layers: dict[int, list[Node]] = {root.day: [root]}
         order: list[Node] = []
         while layers:
             layer = layers.pop(min(layers))
@@ -147,7 +188,7 @@ class Joint:
                 rest, end = self._rest_of(i, placed[i], last[i])
                 total += rest
                 most = max(most, end - here - rest)
-                if i in self.patterns:
+                if any(self.keep[i]):
                     open_ones.append((i, LENGTH_POINTS * (last[i] if placed[i] else self.start_day) - here - rest))
         return min(total, INF), most, tuple(open_ones)
 
@@ -157,6 +198,8 @@ class Joint:
         """The same with what `max_in` asks; `length` by the track that needs most."""
         total, most, open_ones = rest
         for i, extra in open_ones:
+            if i not in self.patterns:
+                continue
             most = max(most, self.patterns[i].value[placed[i]].get((last[i], earliest[i]), INF) + extra)
         return min(total + most, INF)
 
@@ -233,7 +276,7 @@ class Joint:
                 bands.append(NO_BAND)
                 continue
             if i == self.traced:
-                starts = self.pairs.starts(chain.steps[placed[i] - 1], last[i])
+                starts = self._starts_on(chain.steps[placed[i] - 1], last[i])
                 bands.append((starts[0], starts[-1]))
             else:
                 bands.append(chain.reach(chain.steps[placed[i] - 1], last[i]))
@@ -281,27 +324,30 @@ class Joint:
         bound = any(first)
         ways = []
         for leg in self._legs(node):
-            day, tracks, points, least, low, placed, last, asked, rest = leg
+            day, tracks = leg.day, leg.tracks
             if bound and any(day < first[i] for i in tracks):
                 continue
+            reached = node.reached + leg.points
+            if reached + leg.rest[0] + leg.rest[1] >= self.ceiling or not self._is_open(node, leg):
+                continue
+            reached += leg.low
             earliest = node.earliest
             if any(self.keep[i] for i in tracks):
                 earliest = tuple(
                     self.dates_after(i, node.placed[i], held, day) if i in tracks else held
                     for i, held in enumerate(earliest)
                 )
-            reached = node.reached + points + low
-            hope = reached + self._rest_with(rest, placed, last, earliest)
+            hope = reached + self._rest_with(leg.rest, leg.placed, leg.last, earliest)
             if hope >= self.ceiling:
                 continue
-            key = (day, placed, last, asked, earliest)
+            key = (day, leg.placed, leg.last, leg.asked, earliest)
             child = self.nodes.get(key)
             if child is None:
                 child = self.nodes[key] = self._node(key)
                 layers.setdefault(day, []).append(child)
             if reached < child.reached:
                 child.reached, child.hope = reached, hope
-            ways.append(Way(day, tracks, points, child, least))
+            ways.append(Way(day, tracks, leg.points, child, leg.least))
         return ways
 
     def _legs(self, node: Node) -> list[Leg]:
@@ -312,6 +358,8 @@ class Joint:
         return self._found_legs[key]
 
     def _find_legs(self, node: Node) -> list[Leg]:
+        if self.out_of_time():
+            raise TimeUp
         days: dict[int, list[int]] = {}
         for i, chain in enumerate(self.chains):
             if node.placed[i] < len(chain.steps):
@@ -343,23 +391,29 @@ class Joint:
             last[i] = day
         now_placed, now_last = tuple(placed), tuple(last)
         rest = self._rest(day, now_placed, now_last)
-        if rest[0] >= INF:
-            return None
+        return Leg(day, tracks, points, now_placed, now_last, rest) if rest[0] < INF else None
+
+    def _is_open(self, node: Node, leg: Leg) -> bool:
+        """Whether links and starts let a leg be taken; looked at once for each room, when it is first wanted."""
+        if leg.room == self.room:
+            return leg.low < INF
+        leg.room, leg.low = self.room, INF
+        day, tracks = leg.day, leg.tracks
         steps = tuple(self.chains[i].steps[node.placed[i]] for i in tracks)
         here = {i: self._band(i, step, day) for i, step in zip(tracks, steps, strict=True) if i in self.links.timed}
         if not self.links.day_allows(node.placed, node.last, day, tracks, node.bands, here):
-            return None
+            return False
         asked = self.links.asked_after(node.asked, node.placed, day, tracks, here)
         if asked is None:
-            return None
-        least = self._costs_of(node, day, tracks, steps)
-        low = min(map(min, least))
-        return (day, tracks, points, least, low, now_placed, now_last, asked, rest) if low < INF else None
+            return False
+        leg.asked, leg.least = asked, self._costs_of(node, day, tracks, steps)
+        leg.low = min(map(min, leg.least))
+        return leg.low < INF
 
     def _band(self, track: int, step: Step, day: int) -> Band:
         if track != self.traced:
             return self.chains[track].reach(step, day)
-        starts = self.pairs.starts(step, day)
+        starts = self._starts_on(step, day)
         return starts[0], starts[-1]
 
     def _costs_of(self, node: Node, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...]) -> list[list[int]]:
@@ -373,9 +427,10 @@ class Joint:
             tie.after == traced and tie.track in tracks and tie.type != "at_least" for tie in self.links.ties
         )
         starts: tuple[int, ...] = NOWHEN
-        key: tuple = (day, tracks, kinds)
+        others = tuple((node.placed[i], node.last[i]) for i in self.links.measured if i != traced)
+        key: tuple = (day, tracks, kinds, others)
         if traced in tracks:
-            starts = self.pairs.starts(steps[tracks.index(traced)], day)
+            starts = self._starts_on(steps[tracks.index(traced)], day)
         elif tied:
             before = self.chains[traced].steps[node.placed[traced] - 1]
             begun = tuple(node.placed[i] > 0 for i in tracks)
@@ -397,7 +452,10 @@ class Joint:
             limits = tuple(
                 (start, start) if i == traced else self.links.limit(node.placed, bands, i, tracks, day) for i in tracks
             )
-            rows.append(self.pairs.least(day, tracks, steps, limits))
+            if len(tracks) == 1:
+                rows.append(self.pairs.least_alone(tracks[0], steps[0], day, limits[0]))
+            else:
+                rows.append(self.pairs.least(day, tracks, steps, limits))
         return rows
 
     def _rate(self, node: Node) -> None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from math import log
 
 from .chain import START_POINTS, start_days
-from .days import END, Days
+from .days import END, Days, TimeUp
 from .joint import MAX_NODES, Joint, Node, Way
 from .links import Band, Event, Links, Owed
 from .options import INF, Chain, Step
@@ -103,20 +103,26 @@ class JointSearch:
             quick = max(quick_bound(chain, day, self.horizon) for chain in self.chains)
             if quick < INF:
                 self._push(cost + quick, cost, -2, ("quick", day, cost))
-        end = self.steps + limit
+        try:
+            return self._run(self.steps + limit)
+        except TimeUp:
+            return JointAnswer(None, min(self.leak, self.popped, *(entry[3] for entry in self.heap)))
+
+    def _run(self, end: int) -> JointAnswer:
+        self.popped = INF
         while self.heap:
             self.steps += 1
             if self.steps > end or (self.steps % 32 == 0 and self.out_of_time()):
                 return JointAnswer(None, min(self.leak, *(entry[3] for entry in self.heap)))
-            _, _, _, bound, entry = heapq.heappop(self.heap)
+            _, _, _, self.popped, entry = heapq.heappop(self.heap)
             if entry[0] in ("quick", "tables"):
-                self._open_day(bound, entry)
+                self._open_day(self.popped, entry)
                 continue
-            label = entry[1] if entry[0] == "whole" else self._follow(bound, entry)
+            label = entry[1] if entry[0] == "whole" else self._follow(self.popped, entry)
             if label is None:
                 continue
             if self._is_whole(label.node):
-                exact = weight == 16 and not beam
+                exact = self.weight == 16 and not self.beam
                 return JointAnswer(label.cost, min(label.cost, self.leak) if exact else 0, self._path(label))
             self._extend(label, entry[1])
         return JointAnswer(None, min(self.leak, self.ceiling))
@@ -371,11 +377,10 @@ def plan_linked(search: JointSearch, *, ceiling: int, limit: int) -> JointAnswer
     The calendar that has to be made grows fast with the room between the bound and the ceiling. So the search is run
     below low ceilings first, each a little higher than what is proven by then: the first plan found is a cheapest one.
     """
-    floor = bound = search.floor()
+    bound = search.floor()
     room, size = max(bound // 40, 4), 1
     while bound < min(ceiling, INF):
         top = min(ceiling, bound + room) if room < WIDEST else ceiling
-        search.days.widen(top - floor)
         answer = search.run(limit=limit, ceiling=top)
         bound = max(bound, answer.bound)
         if answer.cost is not None and answer.proven:
@@ -400,7 +405,6 @@ def _not_proven(search: JointSearch, bound: int, top: int, limit: int) -> JointA
             bound = max(bound, min(again.bound, answer.cost))
             best = answer if again.cost is None else again
             return JointAnswer(best.cost, bound, best.plan)
-    search.days.widen(INF)
     for beam in BEAMS:
         for day in search.start_days:
             answer = search.run(limit=limit // 8, weight=WEIGHTS[-1], only=day, beam=beam)

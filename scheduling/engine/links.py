@@ -64,8 +64,8 @@ class Links:
         self._meets: dict[tuple[int, int, int, int, Band], bool] = {}
         self.loose = [self._is_loose(chain) for chain in chains]
         """By track: whether locked sessions are not just its first ones in order of time, so that instants decide."""
-        measured = [tie.after for kind in ("window", "sequence") for tie in self.ties if tie.type == kind]
-        self.traced: int | None = measured[0] if measured else None
+        self.measured = [tie.after for kind in ("window", "sequence") for tie in self.ties if tie.type == kind]
+        self.traced: int | None = self.measured[0] if self.measured else None
         """The track whose last start the bounds follow to the minute."""
         self.timed = {tie.after for tie in self.ties if tie.type in ("window", "sequence", "at_least")}
         """Tracks whose times of day bind others, so that the bounds may look at them in bands."""

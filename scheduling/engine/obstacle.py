@@ -90,7 +90,7 @@ def _stops_between(
     """Up to which date the shared calendar of all tracks can be filled, and which session then has no date."""
     horizon = problem.horizon_end.toordinal()
     links = Links(problem, problem.protocol_of(course), chains, board.line)
-    days = Days(chains, links, Company(board, chains, links))
+    days = Days(chains, links, Company(board, chains, links), out_of_time)
     found = []
     for start in starts[:MOST_STARTS]:
         joint = Joint(chains, links, start, horizon, days, out_of_time, strict=False)
@@ -192,7 +192,7 @@ def _describe(problem: Problem, course: Course, board: Board, chain: Chain, stop
         low, high = near
     who = replace(who, first=date.fromordinal(low), last=date.fromordinal(high))
     if any(step.offers.day(day) is not None for day in range(low, high + 1)):
-        return replace(who, lack=GAP)
+        return replace(who, lack=GAP if k else WINDOW)
     return _lack(problem, course, board, step, low, high, who)
 
 

@@ -98,7 +98,7 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
     if len(chains) == 1:
         return _solve_chain(desk, chains[0], earliest, latest, horizon, ceiling)
     links = Links(desk.problem, desk.problem.protocol_of(course), chains, desk.board.line)
-    days = Days(chains, links, Company(desk.board, chains, links))
+    days = Days(chains, links, Company(desk.board, chains, links), desk.out_of_time)
     most = max(int(MAX_NODES * desk.effort), LEAST_NODES)
     search = JointSearch(chains, links, days, earliest, latest, horizon, desk.out_of_time, most)
     answer = plan_linked(search, ceiling=ceiling, limit=max(int(JOINT_STEPS * desk.effort), LEAST_STEPS))
