@@ -14,6 +14,8 @@ from .reason import Obstacle
 from .result import Relaxation
 
 ACRONYMS = {"tms", "itbs", "dtms", "tdcs", "vns", "scs", "dbs", "iv", "im", "sc", "mri", "ect", "rems", "acls", "h7"}
+CLEAR_DAYS = 300
+"""Two dates further apart than this are said with their years."""
 MOST_WAYS = 3
 """How many changes one sentence names."""
 
@@ -22,6 +24,8 @@ NOTHING = (
     "no single change helps: a later start, a longer part of the protocol, another time of the patient, "
     "an opening on one date or one more seat would each leave something else in the way"
 )
+
+TOO_LONG = "no opening, no time of the patient and no seat can hold it, so no change but a shorter visit helps"
 
 
 def name_of(code: str) -> str:
@@ -65,7 +69,9 @@ def in_words(
     """The whole sentence: what is in the way, and the smallest changes of which each alone would help."""
     names = names or Names()
     ways = [way_in_words(relaxation, names) for relaxation in worth_saying(relaxations)]
-    rest = " or ".join(filter(None, [", ".join(ways[:-1]), *ways[-1:]])) if ways else UNTRIED if untried else NOTHING
+    rest = " or ".join(filter(None, [", ".join(ways[:-1]), *ways[-1:]]))
+    if not ways:
+        rest = TOO_LONG if found.lack == lacks.LONGER else UNTRIED if untried else NOTHING
     return f"{reason_in_words(found, names)}; {rest}."
 
 
@@ -108,7 +114,7 @@ def _reason(found: Obstacle, names: Names) -> str:
         case lacks.TOGETHER:
             return f"no time suits the patient and everything that {who} needs {when}"
         case lacks.HORIZON:
-            return f"{who} would lie after {say_day(found.last)}, the last day that is planned"
+            return f"{who} would lie after {say_day(found.last)}, {found.last.year}, the last day that is planned"
         case lacks.WINDOW:
             return f"the protocol leaves no day for {who}"
         case lacks.GAP:
@@ -155,6 +161,9 @@ def say_day(day: date) -> str:
 
 
 def say_dates(first: date, last: date) -> str:
+    """Years are said only where the dates would not be clear without them."""
+    if (last - first).days > CLEAR_DAYS:
+        return f"between {say_day(first)}, {first.year} and {say_day(last)}, {last.year}"
     return f"on {say_day(first)}" if first == last else f"between {say_day(first)} and {say_day(last)}"
 
 

