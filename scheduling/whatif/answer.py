@@ -68,7 +68,7 @@ def answer_question(question: Question, *, now: datetime, out_of_time: Callable[
         stranded=posed.stranded,
         kinds=posed.kinds,
         needed=_needed(question, posed.after),
-        cut_short=filling.cut_short or is_cut,
+        cut_short=filling.cut_short or is_cut or out_of_time(),
     )
 
 
