@@ -187,7 +187,7 @@ def make(seed, families=None, long=True, courses=None, load=None, zone=None, sta
     if rng.random() < 0.2 and "saint" not in drawn:
         hours = [["08:00", "12:30"], ["13:00", "18:00"]]
     opening = dict.fromkeys(WEEK if weekend else WEEK[:5], hours)
-    horizon = start + timedelta(days=130 if long else 45)
+    horizon = start + timedelta(days=fixed.get("days") or (130 if long else 45))
     closed = sorted({start + timedelta(days=rng.randrange(130)) for _ in range(rng.randrange(4))})
     protocols = {family: protocol_of(family, long) for family in dict.fromkeys(drawn)}
     kinds = {h["kind"] for p in protocols.values() for v in p["visits"].values() for h in v["holds"]}

@@ -25,26 +25,30 @@ def test_the_examples_are_planned_as_well_as_is_known(name):
     assert written["cost"] <= BEST[name]["cost"]
 
 
-@CLOCKLESS
-@given(seed=st.integers(0, 10_000), family=st.sampled_from(SINGLE), load=st.sampled_from([0.2, 0.5, 0.8]))
-def test_one_track_is_planned_best_whatever_the_clinic(seed, family, load):
-    (answer,) = planned(make(seed, families=[family], load=load, long=False))["courses"]
-    assert answer["status"] == "infeasible" or answer["optimal"]
+@pytest.mark.parametrize("load", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("family", SINGLE + LINKED)
+def test_no_rule_is_broken_in_two_thousand_problems(family, load):
+    """Problems of each family, most of them again half-way through the course: about 1200 and 900.
+
+    `planned` asks the judge about every answer. One track is always planned best, or proven to have no plan.
+    """
+    for seed in range(52 if family in SINGLE else 20):
+        document = make(seed, families=[family], load=load, long=False, days=28)
+        written = planned(document)
+        again = replanned(document, written, seed)
+        answers = [*written["courses"], *(planned(again)["courses"] if again is not None else ())]
+        if family in SINGLE:
+            assert all(answer["status"] == "infeasible" or answer["optimal"] for answer in answers)
+        assert {answer["status"] for answer in answers} <= {"planned", "infeasible"}
 
 
-@CLOCKLESS
-@given(seed=st.integers(0, 10_000), family=st.sampled_from(LINKED), load=st.sampled_from([0.2, 0.5]))
-def test_linked_tracks_keep_every_rule(seed, family, load):
-    planned(make(seed, families=[family], load=load, long=False))
-
-
-@CLOCKLESS
-@given(seed=st.integers(0, 10_000), family=st.sampled_from(SINGLE + LINKED))
-def test_a_course_replanned_half_way_keeps_every_rule(seed, family):
-    document = make(seed, families=[family], load=0.3, long=False)
-    again = replanned(document, planned(document), seed)
+@pytest.mark.parametrize("seed", range(12))
+def test_no_rule_is_broken_in_an_intake(seed):
+    document = make(seed, load=0.3, long=False, days=28, courses=2 + seed % 3, families=SINGLE if seed % 2 else LINKED)
+    written = planned(document, time_limit=1)
+    again = replanned(document, written, seed)
     if again is not None:
-        planned(again)
+        planned(again, time_limit=1)
 
 
 @CLOCKLESS
