@@ -67,7 +67,7 @@ def _say_length(days: int) -> str:
 
 
 def _say_times(proposal: Proposal) -> str:
-    """How many visits lie how far off the wished time; those that are given already are no choice."""
+    """How many visits lie how far off the preferred time; those that are given already are no choice."""
     course = proposal.problem.course(proposal.plan.id)
     away = [abs(minute - course.preferred_time) for minute in _minutes(proposal)]
     wish = _clock(course.preferred_time)
@@ -75,10 +75,10 @@ def _say_times(proposal: Proposal) -> str:
         return ""
     if far := sum(minutes > FAR_MINUTES for minutes in away):
         who = f"{'All ' if far == len(away) > 1 else ''}{count_of(far, 'visit')}"
-        return f"{who} more than an hour off the wished time, {wish}."
+        return f"{who} more than an hour off the preferred time, {wish}."
     if max(away) < proposal.problem.site.grid_minutes:
-        return f"Every visit at the wished time, {wish}."
-    return f"Every visit within {max(away)} minutes of the wished time, {wish}."
+        return f"Every visit at the preferred time, {wish}."
+    return f"Every visit within {max(away)} minutes of the preferred time, {wish}."
 
 
 def _minutes(proposal: Proposal) -> Iterable[int]:

@@ -7,8 +7,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from clinic.models import Closure, Resource, Site
+from scheduling.choices import say_costs
 from scheduling.desk.month_calendar import Chip, lay_out_months
-from scheduling.desk.wording import describe_cost
+from scheduling.explaining import read_names
 from scheduling.planning import Proposal
 from scheduling.words import label_session, name_code
 
@@ -38,9 +39,7 @@ def describe_proposal(proposal: Proposal, *, now: datetime) -> dict[str, Any]:
         )
     chips = [Chip(row["starts"], row["label"], "proposed", "Proposed", row["track"]) for row in rows]
     today = now.astimezone(site.zone).date()
-    cost = describe_cost(
-        proposal.cost_parts, sessions=len(rows), grid_minutes=site.grid_minutes, preferred=course.preferred_time
-    )
+    cost = say_costs(proposal, kinds=read_names(site).kinds)
     closed = closed_days(site, chips)
     return {"rows": rows, "months": lay_out_months(chips, today=today, closed=closed), "cost": cost}
 

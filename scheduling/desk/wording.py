@@ -1,4 +1,4 @@
-"""Plans, costs and ways out in the words of the front desk."""
+"""Hours and ways out in the words of the front desk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from clinic.weekly import WEEKDAYS
 from scheduling.explaining import read_names, read_relaxation, say_relaxation
 from scheduling.models import Course
-from scheduling.words import count_of, say_time
+from scheduling.words import say_time
 
 WHO_CAN = {
     "slip": "a clinician edits the protocol",
@@ -17,38 +17,6 @@ WHO_CAN = {
     "open_site": "the site administrator opens it",
     "free_patient": "the patient has to agree; then correct the absences",
 }
-
-
-def describe_cost(parts: Mapping[str, int], *, sessions: int, grid_minutes: int, preferred: time) -> list[str]:
-    """What the plan costs the patient, in sentences (the weights stand in docs/planning-format.md)."""
-    lines = [_describe_start(parts.get("start", 0) // 10), _describe_length(parts.get("length", 0) // 4)]
-    if sessions:
-        lines.append(_describe_time(parts.get("time", 0) * grid_minutes / sessions, preferred))
-    if changes := parts.get("continuity", 0) // 8:
-        lines.append(f"The device or room changes {count_of(changes, 'time')} between visits.")
-    else:
-        lines.append("The same device or room throughout, where that matters.")
-    if parts.get("spread", 0):
-        lines.append("Some visits lie a little closer together or further apart than the protocol's even rhythm.")
-    if moved := parts.get("moved", 0) // 1000:
-        lines.append(f"{count_of(moved, 'booked visit')} would move.")
-    return lines
-
-
-def _describe_start(days: int) -> str:
-    if not days:
-        return "Starts on the earliest day asked for."
-    return f"Starts {count_of(days, 'day')} after the earliest day asked for."
-
-
-def _describe_length(days: int) -> str:
-    return f"From first to last visit: {count_of(days, 'day')}." if days else "All on one day."
-
-
-def _describe_time(average: float, preferred: time) -> str:
-    if average < 1:
-        return f"Every visit at the preferred time, {say_time(preferred)}."
-    return f"On average {round(average)} minutes away from the preferred time, {say_time(preferred)}."
 
 
 def say_availability(availability: Mapping[str, Sequence[Sequence[str]]]) -> str:

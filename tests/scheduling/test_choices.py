@@ -99,7 +99,7 @@ def test_a_plan_as_it_was_wished_says_so(course: Course, chairs: list[Resource])
     assert say_costs(proposal, kinds=KINDS) == [
         "Starts on the first day asked for.",
         "10 days from the first visit to the last.",
-        "Every visit at the wished time, 9:00 AM.",
+        "Every visit at the preferred time, 9:00 AM.",
         "The same Chair throughout.",
     ]
 
@@ -111,7 +111,7 @@ def test_what_a_plan_costs_is_said_by_its_parts(course: Course, chairs: list[Res
     assert say_costs(proposal, kinds=KINDS) == [
         "Starts 2 days later than asked.",
         "11 days from the first visit to the last.",
-        "2 visits more than an hour off the wished time, 9:00 AM.",
+        "2 visits more than an hour off the preferred time, 9:00 AM.",
         "2 changes of Chair.",
         "2 gaps between visits off the protocol's even rhythm.",
     ]
@@ -120,10 +120,10 @@ def test_what_a_plan_costs_is_said_by_its_parts(course: Course, chairs: list[Res
 @pytest.mark.parametrize(
     ("clock", "line"),
     [
-        ("09:00", "Every visit at the wished time, 9:00 AM."),
-        ("09:15", "Every visit within 15 minutes of the wished time, 9:00 AM."),
-        ("10:00", "Every visit within 60 minutes of the wished time, 9:00 AM."),
-        ("10:05", "All 4 visits more than an hour off the wished time, 9:00 AM."),
+        ("09:00", "Every visit at the preferred time, 9:00 AM."),
+        ("09:15", "Every visit within 15 minutes of the preferred time, 9:00 AM."),
+        ("10:00", "Every visit within 60 minutes of the preferred time, 9:00 AM."),
+        ("10:05", "All 4 visits more than an hour off the preferred time, 9:00 AM."),
     ],
 )
 def test_how_far_off_the_wished_time_a_plan_lies(course: Course, chairs: list[Resource], clock: str, line: str) -> None:
@@ -137,7 +137,7 @@ def test_visits_that_are_given_have_no_wished_time(course: Course, chairs: list[
     plan = replace(proposal.plan, sessions=(late, *proposal.plan.sessions[1:]))
     posed = replace(proposal.problem.courses[0], locked=(late,))
     given = replace(proposal, plan=plan, problem=replace(proposal.problem, courses=(posed,)))
-    assert say_costs(given, kinds=KINDS)[2] == "Every visit at the wished time, 9:00 AM."
+    assert say_costs(given, kinds=KINDS)[2] == "Every visit at the preferred time, 9:00 AM."
 
 
 def test_every_booked_visit_that_would_move_is_counted(course: Course, chairs: list[Resource]) -> None:
@@ -155,5 +155,5 @@ def test_a_protocol_that_watches_no_resource_says_nothing_of_changes(patient: Pa
     course = make_course(patient=patient, version=version, earliest=a_day(1), latest=a_day(8), save=False)
     assert say_costs(put(course, NINE[0], chairs=(chair,)), kinds=KINDS) == [
         "Starts on the first day asked for.",
-        "Every visit at the wished time, 9:00 AM.",
+        "Every visit at the preferred time, 9:00 AM.",
     ]

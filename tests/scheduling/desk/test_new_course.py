@@ -92,8 +92,8 @@ def test_the_calendar_is_shown_before_anything_is_written(at_desk, patient, site
     )
     assert len(plan["rows"]) == 4
     assert plan["cost"][:3] == [
-        "Starts on the earliest day asked for.",
-        f"From first to last visit: {(last['starts'].date() - first['starts'].date()).days} days.",
+        "Starts on the first day asked for.",
+        f"{(last['starts'].date() - first['starts'].date()).days} days from the first visit to the last.",
         "Every visit at the preferred time, 10:00 AM.",
     ]
     closed = [d.closed for m in plan["months"] for w in m.weeks for d in w if d.on.isoformat() == "2026-11-26"]

@@ -9,7 +9,7 @@ import pytest
 from clinic.models import Site
 from scheduling.desk.find_patients import read_date
 from scheduling.desk.month_calendar import Chip, lay_out_months
-from scheduling.desk.wording import describe_cost, describe_relaxations, say_availability
+from scheduling.desk.wording import describe_relaxations, say_availability
 from scheduling.engine.result import RELAXATION_FIELDS
 from scheduling.models import Course
 from scheduling.words import name_code, say_moment, say_time
@@ -28,31 +28,10 @@ def test_times_are_told_as_people_say_them():
     assert say_moment(datetime(2026, 12, 1, 9, tzinfo=NEW_YORK)) == "Tuesday, December 1, 2026 at 9:00 AM"
 
 
-def test_a_cost_is_told_in_sentences():
-    parts = {"start": 30, "length": 40, "time": 8, "spread": 3, "continuity": 16, "moved": 1000}
-    assert describe_cost(parts, sessions=4, grid_minutes=15, preferred=time(9)) == [
-        "Starts 3 days after the earliest day asked for.",
-        "From first to last visit: 10 days.",
-        "On average 30 minutes away from the preferred time, 9:00 AM.",
-        "The device or room changes 2 times between visits.",
-        "Some visits lie a little closer together or further apart than the protocol's even rhythm.",
-        "1 booked visit would move.",
-    ]
-
-
 def test_the_hours_at_which_a_patient_can_come_are_told_as_a_phrase():
     table = {"fri": [["00:00", "24:00"]], "mon": [["08:00", "12:00"], ["18:00", "24:00"]], "tue": []}
     assert say_availability(table) == "Mon 8:00 AM to 12:00 PM and 6:00 PM to midnight, Fri any time"
     assert say_availability({}) == ""
-
-
-def test_a_plan_without_cost_is_told_as_such():
-    assert describe_cost({}, sessions=1, grid_minutes=15, preferred=time(9)) == [
-        "Starts on the earliest day asked for.",
-        "All on one day.",
-        "Every visit at the preferred time, 9:00 AM.",
-        "The same device or room throughout, where that matters.",
-    ]
 
 
 WAYS_OUT: list[tuple[dict[str, Any], str, str]] = [
