@@ -16,7 +16,7 @@ from .options import INF, Chain
 from .tables import FAR, LENGTH_POINTS, Tables, quick_bound, step_back
 
 START_POINTS = 10
-EASY_STEPS = 1200
+EASY_STEPS = 500
 
 
 @dataclass(slots=True)

@@ -39,6 +39,7 @@ class Tables:
         self.relief = relief or [0] * count
         self.windows = self._windows(horizon, start_day if last_start is None else last_start)
         self.value: list[dict[int, list[int]]] = [{} for _ in range(count)]
+        self._next: dict[tuple[int, int], list[int]] = {}
         rest: Rest | None = None
         for k in range(count - 1, -1, -1):
             self.value[k] = self._fill(k, rest)
@@ -85,9 +86,13 @@ class Tables:
 
     def next_days(self, k: int, day: int) -> list[int]:
         """The dates on which session k+1 can follow session k on `day`, gaps kept by some pair of starts."""
-        first, last = self.chain.following(k, day)
-        follow = self.value[k + 1]
-        return [next_day for next_day in range(first, min(last, self.windows[k + 1][1]) + 1) if next_day in follow]
+        key = (k, day)
+        found = self._next.get(key)
+        if found is None:
+            first, last = self.chain.following(k, day)
+            follow, last = self.value[k + 1], min(last, self.windows[k + 1][1])
+            found = self._next[key] = [later for later in range(first, last + 1) if later in follow]
+        return found
 
     def _fill(self, k: int, rest: Rest | None) -> dict[int, list[int]]:
         chain, step, unit = self.chain, self.chain.steps[k], self.unit
