@@ -227,7 +227,8 @@ def _lack(problem: Problem, course: Course, board: Board, step: Step, low: int, 
     for kind in dict.fromkeys(hold.kind for hold in step.visit.holds):
         if not board.seatable(_only(step.visit, kind), can_come, None)[None]:
             return replace(who, lack=SEATS, kind=kind)
-    return replace(who, lack=TOGETHER)
+    needed = dict.fromkeys((group.kind, tuple(sorted(group.skills))) for group in groups_of(step.visit).values())
+    return replace(who, lack=TOGETHER, others=tuple(needed))
 
 
 def _only(visit: Visit, kind: str) -> Visit:

@@ -33,8 +33,8 @@ class Obstacle:
     """Why a course has no plan: what is lacking (a code of LACKS), for which session, from `first` to `last`.
 
     `track` and `number` name the session; both are None where no single session is to blame. `kind` and `skills` are
-    those of the resource that is short, `minutes` the length of the visit. `others` are further kinds and skills
-    that the visit needs and the site does not have.
+    those of the resource that is short, `minutes` the length of the visit. `others` are further kinds with their
+    skills: those that the site does not have either, or all that the visit needs at one time.
     """
 
     lack: str

@@ -112,7 +112,8 @@ def _reason(found: Obstacle, names: Names) -> str:
         case lacks.SEATS:
             return f"not every {names.resource(found.kind)} that {who} needs is free at one time {when}"
         case lacks.TOGETHER:
-            return f"no time suits the patient and everything that {who} needs {when}"
+            needed = ["the patient", *(names.resource(kind, skills) for kind, skills in found.others)]
+            return f"{', '.join(needed[:-1])} and {needed[-1]} are never free at one time for {who} {when}"
         case lacks.HORIZON:
             return f"{who} would lie after {say_day(found.last)}, {found.last.year}, the last day that is planned"
         case lacks.WINDOW:

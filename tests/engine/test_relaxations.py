@@ -171,6 +171,17 @@ def test_one_sentence_names_each_type_once_and_the_sooner_arranged_ones():
     )
 
 
+def test_what_is_free_only_at_different_times_is_listed():
+    mornings, afternoons = (Week.of({"mon": [span_]}) for span_ in (("08:00", "12:00"), ("12:00", "18:00")))
+    resources = (Resource("chair-1", "chair", hours=mornings), Resource("nurse-1", "nurse", 1, ("rems",), afternoons))
+    answer = refused(clinic(SHORT, resources=resources, course=patient(**DAY)))
+    assert answer.message == (
+        "The patient, chair and REMS nurse are never free at one time for session 1 on Monday, December 7; "
+        "open the clinic on Monday, December 7 from 9:00 AM to 9:20 AM or "
+        "add one more REMS nurse on Monday, December 7 from 9:00 AM to 9:20 AM."
+    )
+
+
 # Smallest
 
 
