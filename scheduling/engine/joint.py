@@ -42,7 +42,8 @@ class Leg:
     rest: Rest
     room: int = -1
     """The room for which what follows was made."""
-    low: int = INF
+    lows: list[int] = field(default_factory=list)
+    """The least of each row of `least`; empty where the leg cannot be taken."""
     asked: Asked = ()
     least: list[list[int]] = field(default_factory=list)
 
@@ -64,6 +65,8 @@ class Node:
     """By start of the traced track and, within it, by resource of the led track."""
     reached: int = INF
     """The least cost of the way to it."""
+    came: list[int] = field(default_factory=list)
+    """By start of the traced track, the same."""
     hope: int = INF
     """The same with what is left at least."""
 
@@ -138,7 +141,7 @@ class Joint:
         self._widen(INF if beam else ceiling - self.bound())
         self.nodes = {}
         self.root = self._root()
-        self.root.reached = 0
+        self.root.reached, self.root.came = 0, [0] * len(self.root.starts)
         try:
             self._build(self.root)
         except TimeUp:
@@ -330,7 +333,8 @@ class Joint:
             reached = node.reached + leg.points
             if reached + leg.rest[0] + leg.rest[1] >= self.ceiling or not self._is_open(node, leg):
                 continue
-            reached += leg.low
+            came = self._came(node, leg)
+            reached = min(came)
             earliest = node.earliest
             if any(self.keep[i] for i in tracks):
                 earliest = tuple(
@@ -347,6 +351,7 @@ class Joint:
                 layers.setdefault(day, []).append(child)
             if reached < child.reached:
                 child.reached, child.hope = reached, hope
+            child.came = [min(a, b) for a, b in zip(child.came, came, strict=True)] if child.came else came
             ways.append(Way(day, tracks, leg.points, child, leg.least))
         return ways
 
@@ -396,8 +401,8 @@ class Joint:
     def _is_open(self, node: Node, leg: Leg) -> bool:
         """Whether links and starts let a leg be taken; looked at once for each room, when it is first wanted."""
         if leg.room == self.room:
-            return leg.low < INF
-        leg.room, leg.low = self.room, INF
+            return bool(leg.lows)
+        leg.room, leg.lows = self.room, []
         day, tracks = leg.day, leg.tracks
         steps = tuple(self.chains[i].steps[node.placed[i]] for i in tracks)
         here = {i: self._band(i, step, day) for i, step in zip(tracks, steps, strict=True) if i in self.links.timed}
@@ -407,8 +412,43 @@ class Joint:
         if asked is None:
             return False
         leg.asked, leg.least = asked, self._costs_of(node, day, tracks, steps)
-        leg.low = min(map(min, leg.least))
-        return leg.low < INF
+        lows = [min(row) for row in leg.least]
+        if min(lows) < INF:
+            leg.lows = lows
+        return bool(leg.lows)
+
+    def _came(self, node: Node, leg: Leg) -> list[int]:
+        """By start of the traced track after a leg, the least cost of the way through a node."""
+        points, lows = leg.points, leg.lows
+        if self.traced is None or self.traced not in leg.tracks:
+            if len(lows) == 1:
+                more = points + lows[0]
+                return [value + more for value in node.came]
+            return [value + points + low for value, low in zip(node.came, lows, strict=True)]
+        starts = self._starts_on(self.chains[self.traced].steps[node.placed[self.traced]], leg.day)
+        least, most = self._gap(node, starts)
+        if least is None:
+            return [node.reached + points + low for low in lows]
+        return [
+            points
+            + low
+            + min(
+                (v for v, before in zip(node.came, node.starts, strict=True) if least <= start - before <= most),
+                default=INF,
+            )
+            for start, low in zip(starts, lows, strict=True)
+        ]
+
+    def _gap(self, node: Node, starts: tuple[int, ...]) -> tuple[int | None, int]:
+        """The seconds that must lie between the traced track's last start and these, None where all pairs keep them."""
+        traced = self.traced if self.traced is not None else 0
+        k = node.placed[traced]
+        step = self.chains[traced].steps[k]
+        if not k or (step.given is not None and self.chains[traced].steps[k - 1].given is not None):
+            return None, INF
+        if starts[0] - node.starts[-1] >= step.least and starts[-1] - node.starts[0] <= step.most:
+            return None, INF
+        return step.least, step.most
 
     def _band(self, track: int, step: Step, day: int) -> Band:
         if track != self.traced:
@@ -511,19 +551,14 @@ class Joint:
     def _through_traced(self, node: Node, way: Way, best: list[int]) -> None:
         """Where the traced track has its next session: any start that keeps the gap to its last one."""
         width, starts, count = self.width, way.node.starts, len(way.node.starts)
-        traced = self.traced if self.traced is not None else 0
-        step = self.chains[traced].steps[node.placed[traced]]
-        free = not node.placed[traced] or (
-            node.starts[-1] + step.least <= starts[0] and starts[-1] <= node.starts[0] + step.most
-        )
-        free = free or (step.given is not None and self.chains[traced].steps[node.placed[traced] - 1].given is not None)
+        least, most = self._gap(node, starts)
         rows = [way.total[at * width : (at + 1) * width] for at in range(count)]
-        whole = [min(column) for column in zip(*rows, strict=True)] if free else []
+        whole = [min(column) for column in zip(*rows, strict=True)] if least is None else []
         for at, before in enumerate(node.starts):
-            if free:
+            if least is None:
                 row = whole
             else:
-                kept = [r for r, s in zip(rows, starts, strict=True) if before + step.least <= s <= before + step.most]
+                kept = [r for r, s in zip(rows, starts, strict=True) if least <= s - before <= most]
                 if not kept:
                     continue
                 row = [min(column) for column in zip(*kept, strict=True)]

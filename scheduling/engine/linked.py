@@ -22,7 +22,7 @@ from .tables import LENGTH_POINTS, quick_bound, step_back
 
 WEIGHTS = (20, 28, 48)
 """How far the bounds lead, in sixteenths, when the exact search has run out of steps."""
-BEAMS = (24, 96)
+BEAMS = (12, 96)
 """Nodes of each date when the calendar is too large to be made whole."""
 WIDEST = 500
 """From this many points between bound and ceiling on, the ceiling is left out."""
@@ -126,6 +126,12 @@ class JointSearch:
                 return JointAnswer(label.cost, min(label.cost, self.leak) if exact else 0, self._path(label))
             self._extend(label, entry[1])
         return JointAnswer(None, min(self.leak, self.ceiling))
+
+    def likely_day(self) -> int:
+        """The start day with the least bound."""
+        return min(
+            (START_POINTS * max(day - self.earliest, 0) + joint.bound(), day) for day, joint in self.joints.items()
+        )[1]
 
     def size(self) -> int:
         """How much there is in the calendars made so far."""
@@ -377,7 +383,7 @@ def plan_linked(search: JointSearch, *, ceiling: int, limit: int) -> JointAnswer
     The calendar that has to be made grows fast with the room between the bound and the ceiling. So the search is run
     below low ceilings first, each a little higher than what is proven by then: the first plan found is a cheapest one.
     """
-    bound = search.floor()
+    bound, best = search.floor(), JointAnswer(None, 0)
     room, size = max(bound // 40, 4), 1
     while bound < min(ceiling, INF):
         top = min(ceiling, bound + room) if room < WIDEST else ceiling
@@ -386,25 +392,36 @@ def plan_linked(search: JointSearch, *, ceiling: int, limit: int) -> JointAnswer
         if answer.cost is not None and answer.proven:
             return answer
         if answer.bound < top:
-            return _not_proven(search, bound, top, limit)
+            return _not_proven(search, bound, top, limit, best)
+        if best.cost is not None and bound >= best.cost:
+            return JointAnswer(best.cost, best.cost, best.plan)
         was, size = size, search.size()
         if was == 1:
             room *= 2
         else:
             wanted = log(SMALL_GROWTH if size < SMALL else GROWTH)
             room = min(max(int(wanted * room / log(max(size / was, 1.1))), 2), 3 * room)
-    return JointAnswer(None, bound)
+        if best.cost is None and was < SMALL <= size:
+            # A plan, if not the best, says how far the ceiling has to rise at most.
+            likely = search.likely_day()
+            best = search.run(limit=1000, ceiling=min(ceiling, bound + 6 * room), weight=28, beam=BEAMS[0], only=likely)
+            ceiling = min(ceiling, best.cost or ceiling)
+        if ceiling - bound <= 2 * room:
+            room = ceiling - bound
+    return JointAnswer(best.cost, bound, best.plan)
 
 
-def _not_proven(search: JointSearch, bound: int, top: int, limit: int) -> JointAnswer:
+def _not_proven(search: JointSearch, bound: int, top: int, limit: int, best: JointAnswer) -> JointAnswer:
     """Some good plan where the proof has run out of steps or of nodes; then the proof once more, below its cost."""
     for weight in WEIGHTS:
         answer = search.run(limit=limit // 8, ceiling=top, weight=weight)
         if answer.cost is not None:
             again = search.run(limit=limit * 2, ceiling=answer.cost)
             bound = max(bound, min(again.bound, answer.cost))
-            best = answer if again.cost is None else again
-            return JointAnswer(best.cost, bound, best.plan)
+            found = min((a for a in (again, answer, best) if a.cost is not None), key=lambda a: a.cost or 0)
+            return JointAnswer(found.cost, bound, found.plan)
+    if best.cost is not None:
+        return JointAnswer(best.cost, bound, best.plan)
     for beam in BEAMS:
         for day in search.start_days:
             answer = search.run(limit=limit // 8, weight=WEIGHTS[-1], only=day, beam=beam)
