@@ -9,6 +9,7 @@ from .intake import Intake, Taken, worth
 from .polish import Polisher
 from .problem import Course
 from .seats import Seat
+from .stay import LEAST_MOVE
 from .timeline import ones
 
 WORK_PER_SECOND = 1000
@@ -20,12 +21,16 @@ RIVALS = 4
 """With how many courses a course that pays is paired in turn."""
 LACKING = 100
 """How much more a minute counts that a course cannot have on any seat."""
+ANYONE = 0.25
+"""How often a course is taken out that holds nothing of what the one that pays wants."""
 QUICK_EFFORT = 0.08
 """Most trials lead nowhere: each may cost little."""
 SLACK = 60
 """Points that a group may cost more before its dates are polished."""
 PATIENCE = 30
 """Trials without success, for each course that pays, after which no more are made."""
+FEWEST_PATIENCE, LAST_PATIENCE = 3, 300
+"""The same where all courses are booked already and no plan has fewer moves, and where a course has no plan."""
 
 
 def improve(intake: Intake, seed: int, work: float) -> float:
@@ -42,6 +47,7 @@ class Improver:
     def __init__(self, intake: Intake, seed: int, work: float) -> None:
         self.intake, self.left = intake, work
         self.polisher = Polisher(intake)
+        self.new = any(not course.current for course in intake.courses)
         self.kinds = {resource.id: resource.kind for resource in intake.problem.resources}
         self.seats: dict[str, list[Seat]] = {kind: [] for kind in self.kinds.values()}
         for seat in intake.board.busy:
@@ -59,10 +65,16 @@ class Improver:
         failed = 0
         while not self.is_over():
             losers = self.losers()
-            if not losers or failed > PATIENCE * len(losers):
+            if not losers or failed > self._patience() * len(losers):
                 break
             share = self.dice.choice((0, 0, 0.3, 0.6, 0.9))
             failed = 0 if self.trial(self._group(losers), share) else failed + 1
+
+    def _patience(self) -> int:
+        above = self.intake.total() - self.intake.bound()
+        if above >= UNPLANNED // 2:
+            return LAST_PATIENCE
+        return FEWEST_PATIENCE if above < LEAST_MOVE and not self.new else PATIENCE
 
     def is_over(self) -> bool:
         return self.left <= 0 or self.intake.total() <= self.intake.bound() or self.intake.out_of_time()
@@ -91,10 +103,13 @@ class Improver:
         intake, dice = self.intake, self.dice
         loser = dice.choices(losers, [min(intake.loss(course), 10_000) ** 0.5 for course in losers])[0]
         rivals = self.rivals(loser)
-        others = [course for course in intake.courses if course.id in rivals]
+        others = [course for course in intake.courses if course is not loser]
         group = [loser]
         for _ in range(min(dice.choice((0, 1, 1, 2, 2, 3)), len(others))):
-            other = dice.choices(others, [rivals[course.id] for course in others])[0]
+            weights = [rivals.get(course.id, 0) for course in others]
+            # Now and then anyone: who gives way may have to take a place that a third one has.
+            anyone = not any(weights) or dice.random() < ANYONE
+            other = dice.choice(others) if anyone else dice.choices(others, weights)[0]
             others.remove(other)
             group.append(other)
         if dice.random() < 0.5:

@@ -20,6 +20,7 @@ from .timeline import Span, Timeline, reach_of
 Taken = list[tuple[Seat, Span]]
 
 NOTHING = Draft((), None, 0)
+EFFORT, LITTLE_EFFORT, MANY = 0.25, 0.08, 12
 LATE = "No plan fits beside what is booked. The time ran out before it was clear what would help."
 
 
@@ -37,12 +38,19 @@ class Intake:
         self.desk = self._bare_desk()
         self.board = self.desk.board
         if len(self.courses) != 1:
-            self.desk.effort, self.desk.patient = 0.25, False
+            self.desk.effort, self.desk.patient = self.effort, False
         self.drafts: dict[str, Draft] = {}
         self.alone: dict[str, Draft] = {}
         """What each course would have without the others; its bound is proven."""
+        self.forced = 0
+        """What the courses cost at least beyond that, because of moves that no one of them alone would need."""
         self.changes = 0
         self.proven_at: dict[str, int] = {}
+
+    @property
+    def effort(self) -> float:
+        """Of many courses each gets less, so that all are placed before the time runs out."""
+        return EFFORT if len(self.courses) <= MANY else LITTLE_EFFORT
 
     def out_of_time(self) -> bool:
         return time.monotonic() > self.until
@@ -57,7 +65,7 @@ class Intake:
     @cached_property
     def bare(self) -> Desk:
         """Where a course is drafted as if it were alone."""
-        return replace(self._bare_desk(), effort=0.25, patient=False)
+        return replace(self._bare_desk(), effort=self.effort, patient=False)
 
     def seat_time(self, board: Board, course: Course, sessions: Iterable[PlacedSession]) -> Taken:
         """What given sessions take of the seats that there are."""
@@ -109,8 +117,8 @@ class Intake:
         return sum(worth(draft) for draft in self.drafts.values())
 
     def bound(self) -> int:
-        """What the courses cost at least, each as if it were alone."""
-        return sum(self.least(course) for course in self.courses)
+        """What the courses cost at least: each as if it were alone, and the moves that too few seats ask for."""
+        return sum(self.least(course) for course in self.courses) + self.forced
 
     def answers(self) -> tuple[CoursePlan, ...]:
         return tuple(self._answer(course) for course in self.courses)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .cost import sessions_cost
-from .intake import NOTHING, Intake, Taken, worth
+from .forced import Booked, forced_points
+from .intake import EFFORT, NOTHING, Intake, Taken, worth
 from .options import INF
 from .problem import Course
 from .single import Draft, draft_course
@@ -25,11 +26,12 @@ def place_all(intake: Intake) -> None:
     for course in intake.courses:
         if course.id not in intake.alone:
             intake.alone[course.id] = _alone(intake, course)
+    intake.forced = _forced(intake)
 
 
 def place_left(intake: Intake) -> None:
     """Look once more, without haste, for plans of the courses that have none."""
-    intake.desk.effort, intake.desk.patient = 0.25, True
+    intake.desk.effort, intake.desk.patient = EFFORT, True
     for course in intake.left():
         intake.remove(course)
         intake.put(course, intake.draft(course))
@@ -93,3 +95,16 @@ def _changes_nothing(intake: Intake, course: Course, draft: Draft) -> bool:
     """Whether a plan has neither a move nor a change of resource: nothing that the others could be the cause of."""
     parts = sessions_cost(intake.problem, course, draft.sessions, intake.hours)
     return parts.moved == parts.continuity == 0 and parts.total <= LEAST_MOVE
+
+
+def _forced(intake: Intake) -> int:
+    """What courses that could stay as they are booked, each alone, must pay because they cannot all stay."""
+    able = [c for c in intake.courses if c.current and c.id in intake.alone and intake.least(c) < LEAST_MOVE]
+    if len(able) < 2 or intake.out_of_time():
+        return 0
+    sessions = [
+        Booked(intake.problem.protocol_of(course).visit_of(*session.key), intake.line.floor(session.start))
+        for course in able
+        for session in course.current
+    ]
+    return forced_points(intake.bare.board, sessions, [intake.least(course) for course in able])

@@ -1,12 +1,14 @@
 """Courses that are booked already: as few sessions move as possible, and nothing moves without a reason."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from functools import cache
 
 import pytest
 
-from scheduling.engine import plan, read_problem
+from scheduling.engine import Resource, plan, read_problem
 
+from .cast import clinic, patient, phase, protocol, session, span, track
 from .judging import planned
 from .replans import disturbed, running
 
@@ -85,3 +87,49 @@ def test_replanning_gives_the_same_answer_again():
     problem = read_problem(disturbed(document, result, 7, missed=0.3))
     one, two = (plan(problem, time_limit=60, seed=1) for _ in range(2))
     assert (one.courses, one.cost, one.bound) == (two.courses, two.cost, two.bound)
+
+
+def test_what_cannot_all_stay_is_in_the_bound():
+    """Three are booked at 09:00 on three chairs, and one chair goes out: one of them must move, whoever it is."""
+    day = {"earliest_start": date(2026, 12, 7), "latest_start": date(2026, 12, 7)}
+    once = protocol(track("visit", "dose", (phase(1, 1, 1),)))
+    chairs = tuple(Resource(f"chair-{i}", "chair") for i in (1, 2, 3))
+    nurses = tuple(Resource(f"nurse-{i}", "nurse", 1, ("rems",)) for i in (1, 2, 3))
+    out = replace(chairs[2], unavailable=(span("2026-12-07T00:00", "2026-12-08T00:00"),))
+    courses = tuple(
+        patient(
+            id=f"c{i}",
+            current=(
+                session(1, "2026-12-07T09:00", "visit", (("chair", f"chair-{i}", 0), ("nurse", f"nurse-{i}", 0))),
+            ),
+            **day,
+        )
+        for i in (1, 2, 3)
+    )
+    problem = replace(clinic(once, resources=(*chairs[:2], out, *nurses), course=courses[0]), courses=courses)
+    result = plan(problem, time_limit=10)
+    assert sorted(course.cost or 0 for course in result.courses)[:2] == [0, 0]
+    assert result.bound == 1000
+    assert 1000 < result.cost < 1200
+
+
+def test_a_third_course_moves_so_that_all_have_a_place():
+    """c3 can come at one time only, c1 has it and could have the time of c2, which could have another one."""
+    day = {"earliest_start": date(2026, 12, 7), "latest_start": date(2026, 12, 7)}
+    once = protocol(track("visit", "dose", (phase(1, 1, 1),)))
+    seats = (("chair", "chair-1", 0), ("nurse", "nurse-1", 0))
+
+    def coming(course_id, begin, end, at=None):
+        away = span("2026-12-07T00:00", f"2026-12-07T{begin}"), span(f"2026-12-07T{end}", "2026-12-08T00:00")
+        booked = (session(1, f"2026-12-07T{at}", "visit", seats),) if at else ()
+        return patient(id=course_id, unavailable=away, current=booked, **day)
+
+    courses = (
+        coming("c1", "09:00", "12:00", "09:00"),
+        coming("c2", "11:00", "14:00", "11:00"),
+        coming("c3", "09:00", "10:00"),
+    )
+    chair = Resource("chair-1", "chair"), Resource("nurse-1", "nurse", 1, ("rems",))
+    problem = replace(clinic(once, resources=chair, course=courses[0]), courses=courses)
+    result = plan(problem, time_limit=10)
+    assert [course.status for course in result.courses] == ["planned"] * 3
