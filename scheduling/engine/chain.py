@@ -291,12 +291,18 @@ class Search:
             made = Label(cost + points, day, index, treat, resource, spot.earliest, label)
             if k + 1 == self.count:
                 return made
-            first = max(since, self._covered_to(reached, spot, made) + 1)
+            covered, lasting = self._covered_to(reached, spot, made)
+            since = max(since, lasting + 1)
+            if since > spot.room[1]:
+                return None
+            first = max(since, covered + 1)
             if first > spot.room[1]:
                 continue
             ways = self._ways(k + 1, bounds, made, first)
             if first > 1:
                 self._offer(k + 1, bounds, made, ways)
+                if first == since:
+                    base = max(base, (ways[0][0] if ways else INF) - points)
                 continue
             reaches = self._reaches_to(k, treat)
             reached.append((made.cost, resource, spot.waits, treat, reaches))
@@ -385,24 +391,26 @@ class Search:
         day = line.day_of((last - follow.lead) // 60)
         return day if chain.reach(follow, day)[1] <= last else day - 1
 
-    def _covered_to(self, reached: list[Reached], spot: Spot, label: Label) -> int:
+    def _covered_to(self, reached: list[Reached], spot: Spot, label: Label) -> tuple[int, int]:
         """Up to which date other labels, reached no dearer (a change counted), leave every start open that this does.
 
         Such a label waits no longer for any of the next sessions, and its treatment starts no later, or so that it
-        closes nothing.
+        closes nothing: then it covers dearer starts of the same date as well, up to the second date.
         """
-        guard = self.guards[spot.k]
+        guard, early = self.guards[spot.k], spot.room[0]
         open_to, changed = spot.waits | guard, label.cost - self.chain.continuity_points
-        latest, found = max(label.treat, spot.room[0]), 0
+        latest, found, lasting = max(label.treat, early), 0, 0
         for cost, resource, waits, treat, reaches in reached:
             if (
-                reaches > found
+                (reaches > found or (reaches > lasting and treat <= early))
                 and cost <= (label.cost if resource == label.resource or not resource else changed)
                 and treat <= latest
                 and (open_to - waits) & guard == guard
             ):
-                found = reaches
-        return found
+                found = max(found, reaches)
+                if treat <= early:
+                    lasting = max(lasting, reaches)
+        return found, lasting
 
     def _is_new(self, k: int, bounds: Bounds, label: Label) -> bool:
         """Whether no label reached no dearer leaves the same ways on; remembers the label if so."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .chain import plan_chain
+from .chain import Answer, plan_chain
 from .company import Company
 from .cost import sessions_cost
 from .days import Days
@@ -19,6 +19,8 @@ from .seats import Board, Seat, spans_of
 from .timeline import Span
 
 EXACT_STEPS = 40_000
+ALONE_STEPS = 400_000
+"""The same for a course that is planned alone: its proof is worth more than the time."""
 JOINT_STEPS = 40_000
 LEAST_STEPS, LEAST_NODES = 3_000, 3_000
 """Of linked tracks, however little effort is asked for."""
@@ -108,19 +110,28 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
 def _solve_chain(
     desk: Desk, chain: Chain, earliest: int, latest: int, horizon: int, ceiling: int
 ) -> tuple[int | None, int, Plan]:
-    limit = int(EXACT_STEPS * desk.effort)
-    bound, answer = 0, None
-    for weight in (16, *WEIGHTS):
-        answer = plan_chain(
+    def look(limit: int, ceiling: int, weight: int = 16) -> Answer:
+        return plan_chain(
             chain, earliest, latest, horizon, limit=limit, out_of_time=desk.out_of_time, ceiling=ceiling, weight=weight
         )
+
+    bound, answer = 0, Answer(None, 0)
+    for weight in (16, *WEIGHTS):
+        answer = look(int(EXACT_STEPS * desk.effort), ceiling, weight)
         bound = max(bound, answer.bound)
         if answer.cost is not None or answer.bound >= min(ceiling, INF) or desk.out_of_time():
             break
-    if answer is None or answer.cost is None:
+    cost = answer.cost
+    if cost is None:
         return None, bound, []
+    if bound < cost and desk.effort >= 1 and not desk.out_of_time():
+        # There is a plan to fall back on: now the proof, or a better one, may take its time.
+        proof = look(ALONE_STEPS, cost)
+        bound = max(bound, proof.bound)
+        if proof.cost is not None:
+            cost, answer = proof.cost, proof
     plan = [(0, step.number, index, r) for step, (index, r) in zip(chain.steps, answer.plan, strict=True)]
-    return answer.cost, bound, _free_of([chain], tuple(plan))
+    return cost, bound, _free_of([chain], tuple(plan))
 
 
 def _free_of(chains: list[Chain], plan: tuple[tuple[int, int, int, int], ...]) -> Plan:
