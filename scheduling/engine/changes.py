@@ -60,10 +60,8 @@ def _extra_resource(problem: Problem, relaxation: Relaxation) -> Resource:
     """One more seat that works from the relaxation's start to its end, and at no other time."""
     span = span_of(relaxation)
     always = Week((((0, 1440),),) * 7)
-    away = (
-        Interval(datetime(1970, 1, 2, tzinfo=UTC), span.start),
-        Interval(span.end, datetime(9000, 12, 30, tzinfo=UTC)),
-    )
+    ends = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 12, 30, tzinfo=UTC)
+    away = tuple(Interval(a, b) for a, b in ((ends[0], span.start), (span.end, ends[1])) if a < b)
     skills = (relaxation.skill,) if relaxation.skill else ()
     return Resource(extra_seat_of(problem), relaxation.kind or "", 1, skills, always, away)
 

@@ -63,8 +63,9 @@ def need_hours(field: str, value: Any) -> None:
 def need_date(field: str, value: Any) -> None:
     if not isinstance(value, date) or isinstance(value, datetime):
         raise FormatError(field, f"must be a date, not {shown(value)}")
-    if value.year < FIRST_YEAR:
-        raise FormatError(field, f"lies before the year {FIRST_YEAR}: {value.isoformat()}")
+    # A year later than instants, for what is tried on the days before a date.
+    if value.year <= FIRST_YEAR:
+        raise FormatError(field, f"lies before the year {FIRST_YEAR + 1}: {value.isoformat()}")
 
 
 def need_instant(field: str, value: Any) -> None:

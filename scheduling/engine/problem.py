@@ -240,6 +240,8 @@ class Course:
         need_text("protocol", self.protocol)
         for name in ("earliest_start", "latest_start"):
             need_date(name, getattr(self, name))
+            if getattr(self, name).year > LAST_START_YEAR:
+                raise FormatError(name, f"lies after the year {LAST_START_YEAR}: {getattr(self, name).isoformat()}")
         need_int("preferred_time", self.preferred_time, 0, 1439)
         if self.availability is not None and not isinstance(self.availability, Week):
             raise FormatError("availability", f"must be a Week, not {shown(self.availability)}")
