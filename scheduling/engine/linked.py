@@ -316,8 +316,8 @@ class JointSearch:
         return True
 
     def _covers(self, one: Label, other: Label, joint: Joint) -> bool:
-        """Whether every way on from `other` is open to `one` too."""
-        if one.owed != other.owed:
+        """Whether every way on from `other` is open to `one` too, which costs no more so far."""
+        if one.cost > other.cost or one.owed != other.owed:
             return False
         node = one.node
         for i, chain in enumerate(self.chains):
