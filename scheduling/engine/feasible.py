@@ -18,9 +18,9 @@ STEPS = 3000
 WEIGHT = 40
 DIVES = ((32, 400, 24), (64, 1200, 96))
 """Weight, steps and beam for each start day of linked tracks."""
-BUDGET = 3000
+BUDGET = 2200
 """How much work one type of change may take: steps, nodes of the shared calendar, and TABLES for each start day."""
-TABLES = 50
+TABLES = 100
 
 
 @dataclass

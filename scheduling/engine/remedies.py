@@ -29,7 +29,7 @@ FAILS = 12
 LEAPS = (0, 1, 3, 7, 14)
 """By how many days a longer phase is tried beyond what dates alone ask for."""
 DAY = 1440
-MOST_STARTS = 5
+MOST_STARTS = 3
 """For how many start days of linked tracks, those that get stuck nearest to it, a date is tried."""
 REST = 7
 """Days after the last date for the session that has none, from which on a change is too late."""
