@@ -9,7 +9,8 @@ from ortools.sat.python import cp_model
 
 from scheduling.engine import Link
 
-from .track import FAR, Literal, Placement, TrackModel, rest_range
+from .placement import Literal, Placement, begins_after, keep_between, rest_range
+from .track import FAR, TrackModel
 
 
 class LinkModel:
@@ -44,8 +45,8 @@ class LinkModel:
         if key not in self._before:
             literal = self.model.new_bool_var("")
             both = [one.used, two.used]
-            self.model.add(one.begin + one.visit.minutes <= two.begin).only_enforce_if([*both, literal])
-            self.model.add(two.begin + two.visit.minutes <= one.begin).only_enforce_if([*both, ~literal])
+            begins_after(self.model, one, two, one.visit.minutes, [*both, literal])
+            begins_after(self.model, two, one, two.visit.minutes, [*both, ~literal])
             self._before[key] = literal
         return self._before[key]
 
@@ -58,10 +59,9 @@ class LinkModel:
     def _keep_rest(self, p: Placement, q: Placement, low: int, high: int, when: list[Literal]) -> None:
         """From the end of the treatment of `p` to the start of that of `q`, `low` to `high` minutes."""
         least, most = rest_range(p, q)
-        if least < low:
-            self.model.add(q.treat - p.treated >= low).only_enforce_if(when)
-        if most > high:
-            self.model.add(q.treat - p.treated <= high).only_enforce_if(when)
+        lead = q.visit.treatment[0] - p.visit.treatment[1]
+        bounds = low - lead if least < low else None, high - lead if most > high else None
+        keep_between(self.model, p, q, *bounds, when)
 
     def _limits(self, link: Link) -> tuple[int, int]:
         low = math.ceil((link.min_hours or 0) * 60 - 1e-6)
@@ -97,7 +97,7 @@ class LinkModel:
             elif rest_range(r, q)[1] >= 0:
                 for p, pick in picks:
                     if p is None or p.day < r.day:
-                        self.model.add(q.treat - r.treated <= -1).only_enforce_if([pick, r.used])
+                        self._keep_rest(r, q, -FAR, -1, [pick, r.used])
 
     def _at_least(self, link: Link) -> None:
         low, high = self._limits(link)
@@ -154,11 +154,11 @@ class LinkModel:
                     if most < hours:
                         self.model.add_at_most_one(both)
                     else:
-                        self.model.add(q.treat - p.treated >= hours).only_enforce_if(both)
+                        self._keep_rest(p, q, hours, FAR, both)
                     continue
                 order = self.is_before(p, q)
-                self.model.add(q.treat - p.treated >= hours).only_enforce_if([*both, order])
-                self.model.add(q.treat - p.treated <= -1).only_enforce_if([*both, ~order])
+                self._keep_rest(p, q, hours, FAR, [*both, order])
+                self._keep_rest(p, q, -FAR, -1, [*both, ~order])
 
     def _apart(self, link: Link) -> None:
         one, two = link.tracks or ("", "")

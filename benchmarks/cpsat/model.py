@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from ortools.sat.python import cp_model
 
@@ -11,7 +12,8 @@ from scheduling.engine import Course, Problem
 
 from .calendar import Calendar, Need, Seat, needs_of
 from .links import LinkModel
-from .track import Literal, Placement, TrackModel
+from .placement import Literal, Placement, Term, total
+from .track import TrackModel
 
 UNPLANNED = 1_000_000
 
@@ -34,13 +36,13 @@ class ProblemModel:
         self.calendar = Calendar(problem)
         self.model = cp_model.CpModel()
         self.optional = len(problem.courses) > 1
-        self.cost: list[tuple[Literal, int]] = []
+        self.cost: list[Term] = []
         self.constant = 0
         self._served: dict[tuple[Need, Seat], int] = {}
         self.courses = [self._lay_course(course) for course in problem.courses]
         if self.optional or any(self._contests_itself(course) for course in problem.courses):
             self._share_seats()
-        self.model.minimize(sum(points * literal for literal, points in self.cost) + self.constant)
+        self.model.minimize(total(self.cost) + self.constant)
 
     def _lay_course(self, course: Course) -> CourseModel:
         planned: Literal = self.model.new_bool_var(course.id)
@@ -114,26 +116,33 @@ class ProblemModel:
         kinds = [hold.kind for hold in place.visit.holds]
         kind = track.track.continuity
         watched = place.visit.roots[kinds.index(kind)] if kind in kinds else None
-        assert place.starts is not None
+        begin = self._begin(place)
         for need in needs_of(place.visit):
             serving = {seat: self._serving(need, seat) for seat in self.calendar.seats_for(need)}
             by_start = [frozenset(s for s, found in serving.items() if found >> m & 1) for m in place.starts.minutes]
             for seat in sorted(set().union(*by_start)):
                 out[need.root, seat] = literal = self.model.new_bool_var("")
-                for begin, end in need.spans:
-                    interval = self.model.new_optional_fixed_size_interval_var(
-                        place.begin + begin, end - begin, literal, ""
-                    )
-                    for day in self._dates_of(place, end):
+                for low, high in need.spans:
+                    interval = self.model.new_optional_fixed_size_interval_var(begin + low, high - low, literal, "")
+                    for day in self._dates_of(place, high):
                         taken.setdefault((seat, day), []).append((id(place), interval))
                 if need.root == watched and (place.day, seat[0]) in track.on:
                     self.model.add_implication(literal, track.on[place.day, seat[0]])
             self.model.add(sum(out[need.root, s] for s in sorted(set().union(*by_start))) == place.used)
             for group in dict.fromkeys(by_start):
                 if len(group) < len(set().union(*by_start)):
-                    inside = [c for c, seats in zip(place.choices, by_start, strict=True) if seats <= group]
-                    self.model.add(sum(inside) <= sum(out[need.root, seat] for seat in sorted(group)))
+                    inside = place.is_at(index for index, seats in enumerate(by_start) if seats <= group)
+                    self.model.add(total(inside) <= sum(out[need.root, seat] for seat in sorted(group)))
         return out
+
+    def _begin(self, place: Placement) -> cp_model.IntVar:
+        """The start as a number, for intervals; its bounds are the order literals of the placement."""
+        minutes = place.starts.minutes
+        begin = self.model.new_int_var_from_domain(cp_model.Domain.from_values(minutes), "")
+        for late, (before, minute) in zip(place.late, pairwise(minutes), strict=True):
+            self.model.add(begin >= minute).only_enforce_if(late)
+            self.model.add(begin <= before).only_enforce_if(~late)
+        return begin
 
     def _dates_of(self, place: Placement, end: int) -> list[int]:
         """The dates on which a hold can meet another: that of the visit, and the next one where it can run into it."""

@@ -11,16 +11,19 @@ from scheduling.engine import CoursePlan, PlacedHold, PlacedSession, Problem, Re
 
 from .calendar import Seat, needs_of, seat_at
 from .model import UNPLANNED, CourseModel, ProblemModel
-from .track import Placement, Step, TrackModel
+from .placement import Placement
+from .track import Step, TrackModel
 
 PARAMETERS: dict[str, object] = {
     "num_workers": 2,
     "random_seed": 1,
     "subsolvers": ["max_lp"],
+    "linearization_level": 2,
+    "max_num_cuts": 0,
     "cp_model_probing_level": 0,
 }
-"""The best of those tried: the linear relaxation of this model lies close to its optimum, and of CP-SAT's strategies
-`max_lp` is the one that solves all of it. The other worker searches for plans around the best one (LNS)."""
+"""The best of those tried. The linear relaxation of this model lies close to its optimum: one worker solves all of it
+(`max_lp`), the other looks for plans around the best one (LNS). Cuts and probing cost more here than they bring."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Answer:
     bound: int
     build_seconds: float
     solve_seconds: float
+    work: float = 0.0
+    """Seconds of CP-SAT's own clock of work, which other processes do not disturb."""
 
     @property
     def proven(self) -> bool:
@@ -64,7 +69,7 @@ def solve(problem: Problem, *, limit: float, **parameters: object) -> Answer:
         bound = UNPLANNED
     elif status != "MODEL_INVALID":
         bound = max(0, round(solver.best_objective_bound + 0.4999))
-    return Answer(status, result, cost, bound, built - began, solved - built)
+    return Answer(status, result, cost, bound, built - began, solved - built, solver.response_proto.deterministic_time)
 
 
 def read_answer(problem: Problem, laid: ProblemModel, solver: cp_model.CpSolver) -> Result:
@@ -88,7 +93,7 @@ def read_session(
         return next(session for session in course.course.locked if session.key == key)
     day = next(d for d in track.dates[step.number] if solver.boolean_value(track.x[step.number, d]))
     place = track.place(step, day)
-    begin = int(solver.value(place.begin))
+    begin = place.begin_of(solver)
     seats = read_seats(laid, course, track, place, begin, solver)
     visit = place.visit
     holds = tuple(PlacedHold(h.kind, *seats[root]) for h, root in zip(visit.holds, visit.roots, strict=True))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
 
 from ortools.sat.python import cp_model
 
-from scheduling.engine import Course, Problem, Track, Visit
+from scheduling.engine import Course, Problem, Track
 from scheduling.engine.view import first_resource
 
 from .calendar import Calendar, Starts
+from .placement import Literal, Placement, Term, gap_range, keep_between, total
 
 FAR = 1 << 40
-Literal: TypeAlias = Any
-"""Of CP-SAT's variables, which are untyped here."""
 
 
 @dataclass
@@ -36,45 +34,8 @@ class Step:
     """Date and minute at which it is booked now."""
 
 
-@dataclass
-class Placement:
-    """A visit that may take place on a date: whether it does, and when it begins."""
-
-    day: int
-    visit: Visit
-    used: Literal
-    begin: Any
-    low: int
-    high: int
-    is_given: bool = False
-    starts: Starts | None = None
-    choices: list[cp_model.IntVar] = field(default_factory=list)
-    resource: str | None = None
-    """Of a given session."""
-
-    @property
-    def treat(self) -> Any:
-        return self.begin + self.visit.treatment[0]
-
-    @property
-    def treated(self) -> Any:
-        return self.begin + self.visit.treatment[1]
-
-
 Where = tuple[int, str]
 """A date and a visit's name, or the number of a given session as text."""
-
-
-def gap_range(before: Placement, after: Placement) -> tuple[int, int]:
-    """The least and the most minutes from the start of one treatment to the start of another."""
-    lead = after.visit.treatment[0] - before.visit.treatment[0]
-    return after.low - before.high + lead, after.high - before.low + lead
-
-
-def rest_range(before: Placement, after: Placement) -> tuple[int, int]:
-    """The least and the most minutes from the end of one treatment to the start of another."""
-    lead = after.visit.treatment[0] - before.visit.treatment[1]
-    return after.low - before.high + lead, after.high - before.low + lead
 
 
 class TrackModel:
@@ -93,7 +54,7 @@ class TrackModel:
         self.planned, self.start = planned, start
         self.problem: Problem = calendar.problem
         self.protocol = self.problem.protocol_of(course)
-        self.cost: list[tuple[Literal, int]] = []
+        self.cost: list[Term] = []
         self.steps = self._steps()
         self.free = {
             name: {
@@ -256,20 +217,13 @@ class TrackModel:
         visit, minute = self.protocol.visits[step.visit], self.calendar.minute(session.start)
         kind = self.track.continuity
         resource = first_resource(kind, visit, session) if kind is not None else None
-        return Placement(step.given, visit, used, minute, minute, minute, True, resource=resource)
+        starts = Starts([minute], [0], [frozenset((resource,))])
+        return Placement(step.given, visit, used, starts, resource=resource, is_given=True)
 
     def _open(self, day: int, step: Step, used: Literal) -> Placement:
-        starts = self.free[step.visit][day]
-        begin = self.model.new_int_var_from_domain(cp_model.Domain.from_values(starts.minutes), "")
-        place = Placement(
-            day, self.protocol.visits[step.visit], used, begin, starts.minutes[0], starts.minutes[-1], starts=starts
-        )
-        for minute, points in zip(starts.minutes, starts.points, strict=True):
-            choice = self.model.new_bool_var("")
-            self.model.add(begin == minute).only_enforce_if(choice)
-            place.choices.append(choice)
-            self.cost.append((choice, points))
-        self.model.add(sum(place.choices) == used)
+        place = Placement(day, self.protocol.visits[step.visit], used, self.free[step.visit][day])
+        place.lay(self.model)
+        self.cost += place.points()
         return place
 
     # Rules
@@ -303,32 +257,36 @@ class TrackModel:
     def _tie_gaps(self) -> None:
         """Rule 4 by the minute, for the neighbours on which the time of day decides."""
         tied: dict[tuple[Where, Where, int, int], list[Literal]] = {}
-        for (number, day, after), arc in self.arcs.items():
-            before, step = self.steps[number - 2], self.steps[number - 1]
-            if before.given is not None and step.given is not None:
+        for (number, day, date), arc in self.arcs.items():
+            earlier, step = self.steps[number - 2], self.steps[number - 1]
+            if earlier.given is not None and step.given is not None:
                 continue
-            low, high = gap_range(self.place(before, day), self.place(step, after))
+            low, high = gap_range(self.place(earlier, day), self.place(step, date))
             if low < step.least or high > step.most:
-                key = (self._where(before, day), self._where(step, after), step.least, step.most)
+                key = (self._where(earlier, day), self._where(step, date), step.least, step.most)
                 tied.setdefault(key, []).append(arc)
         for (one, two, least, most), arcs in tied.items():
             literal = arcs[0]
             if len(arcs) > 1:
                 literal = self.model.new_bool_var("")
                 self.model.add(sum(arcs) == literal)
-            gap = self.places[two].treat - self.places[one].treat
-            low, high = gap_range(self.places[one], self.places[two])
-            if low < least:
-                self.model.add(gap >= least).only_enforce_if(literal)
-            if high > most:
-                self.model.add(gap <= most).only_enforce_if(literal)
+            before, after = self.places[one], self.places[two]
+            low, high = gap_range(before, after)
+            lead = after.visit.treatment[0] - before.visit.treatment[0]
+            keep_between(
+                self.model,
+                before,
+                after,
+                least - lead if low < least else None,
+                most - lead if high > most else None,
+                [literal],
+            )
 
     def _tie_continuity(self) -> None:
         """A resource that the course has on each date, and may change, for 8 points, on a date with a visit."""
         if self.track.continuity is None:
             return
-        names = {n for p in self.places.values() if p.starts for found in p.starts.resources for n in found}
-        names |= {place.resource for place in self.places.values() if place.is_given}
+        names = {n for p in self.places.values() for found in p.starts.resources for n in found}
         self.names = known = sorted(name for name in names if name is not None)
         if len(known) < 2:
             self.on = {(day, name): self.planned for day, _ in self.places for name in known}
@@ -355,20 +313,14 @@ class TrackModel:
             self.model.add(sum(changes) <= sum(place.used for place in here[day]))
 
     def _has_none(self, place: Placement) -> bool:
-        if place.is_given:
-            return place.resource is None
-        assert place.starts is not None
         return None in place.starts.resources[0]
 
     def _tie_resources(self, place: Placement, known: list[str]) -> None:
-        if place.is_given:
-            self.model.add_implication(place.used, self.on[place.day, place.resource])
-            return
-        assert place.starts is not None
-        for group in dict.fromkeys(place.starts.resources):
+        by_start = place.starts.resources
+        for group in dict.fromkeys(by_start):
             if len(group) < len(known):
-                inside = [c for c, r in zip(place.choices, place.starts.resources, strict=True) if r <= group]
-                self.model.add(sum(inside) <= sum(self.on[place.day, name] for name in group))
+                inside = place.is_at(index for index, names in enumerate(by_start) if names <= group)
+                self.model.add(total(inside) <= sum(self.on[place.day, name] for name in group))
 
     def _tie_moves(self) -> None:
         for step in self.steps:
@@ -380,9 +332,9 @@ class TrackModel:
                 continue
             self.cost.append((self.x[step.number, day], -200))
             place = self.place(step, day)
-            assert place.starts is not None
             if minute in place.starts.minutes:
+                index = place.starts.minutes.index(minute)
                 kept = self.model.new_bool_var("")
                 self.model.add_implication(kept, self.x[step.number, day])
-                self.model.add_implication(kept, place.choices[place.starts.minutes.index(minute)])
+                self.model.add(kept <= total(place.is_at([index])))
                 self.cost.append((kept, -1000))
