@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 if find_spec("ortools") is None:
     sys.exit("CP-SAT, which is no part of the product, is missing: pip install -r benchmarks/requirements.txt")
 
+from benchmarks import selftest  # noqa: E402
 from benchmarks.bars import BARS, Bar  # noqa: E402
 from benchmarks.measuring import compare  # noqa: E402
 from benchmarks.problems import QUICK, ROWS  # noqa: E402
@@ -94,13 +95,18 @@ def write(results: dict[str, Any], out: Path | None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="a few minutes: fewer problems, less time for CP-SAT")
+    parser.add_argument("--selftest", action="store_true", help="only try the CP-SAT model on tiny problems")
     parser.add_argument("--row", action="append", choices=list(BARS), help="only this row; may be given again")
     parser.add_argument("--out", type=Path, help="where the results go as JSON (a whole run: benchmarks/results)")
     given = parser.parse_args()
+    if given.selftest:
+        sys.exit(0 if selftest.run() else 1)
     whole = not given.quick and not given.row
     out = given.out or (RESULTS if whole else None)
     results: dict[str, Any] = {"machine": machine(), "quick": given.quick}
     began = time.monotonic()
+    if not given.row and not selftest.run():
+        sys.exit("The CP-SAT model is wrong: nothing is measured against it.")
     missed = [bar for row in given.row or list(BARS) for bar in run_row(row, given.quick, results, out) if not bar.met]
     results["seconds"] = time.monotonic() - began
     write(results, out)

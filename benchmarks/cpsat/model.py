@@ -99,7 +99,7 @@ class ProblemModel:
         return longest > 0 if len(protocol.tracks) > 1 else longest > 600
 
     def _share_seats(self) -> None:
-        taken: dict[tuple[Seat, int], list[tuple[int, cp_model.IntervalVar]]] = {}
+        taken: dict[tuple[Seat, int], list[tuple[tuple[int, int], cp_model.IntervalVar]]] = {}
         for laid in self.courses:
             for track in laid.tracks.values():
                 for place in track.places.values():
@@ -110,7 +110,10 @@ class ProblemModel:
                 self.model.add_no_overlap([interval for _, interval in intervals])
 
     def _seat(
-        self, track: TrackModel, place: Placement, taken: dict[tuple[Seat, int], list[tuple[int, cp_model.IntervalVar]]]
+        self,
+        track: TrackModel,
+        place: Placement,
+        taken: dict[tuple[Seat, int], list[tuple[tuple[int, int], cp_model.IntervalVar]]],
     ) -> dict[tuple[int, Seat], Literal]:
         out: dict[tuple[int, Seat], Literal] = {}
         kinds = [hold.kind for hold in place.visit.holds]
@@ -125,7 +128,7 @@ class ProblemModel:
                 for low, high in need.spans:
                     interval = self.model.new_optional_fixed_size_interval_var(begin + low, high - low, literal, "")
                     for day in self._dates_of(place, high):
-                        taken.setdefault((seat, day), []).append((id(place), interval))
+                        taken.setdefault((seat, day), []).append(((id(place), need.root), interval))
                 if need.root == watched and (place.day, seat[0]) in track.on:
                     self.model.add_implication(literal, track.on[place.day, seat[0]])
             self.model.add(sum(out[need.root, s] for s in sorted(set().union(*by_start))) == place.used)
