@@ -10,82 +10,38 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from heapq import nsmallest
 from itertools import combinations
 
-from .chain import kept_dates
 from .days import NOWHEN, Days, TimeUp
 from .links import NO_BAND, Asked, Band, Links
 from .options import INF, Chain, Step
-from .patterns import Dates, Patterns
+from .rating import Node, Rating, Way, gap_of
 from .tables import LENGTH_POINTS, Tables
 
 MAX_NODES = 30_000
 
-Key = tuple[int, tuple[int, ...], tuple[int, ...], Asked, tuple[Dates, ...]]
-"""Of a node: date, placed, last, asked, earliest."""
-
-Rest = tuple[int, int, tuple[tuple[int, int], ...]]
-"""The rest costs without `length`, its `length`, and for tracks with `max_in` what turns a pattern's value into it."""
+Key = tuple[int, tuple[int, ...], tuple[int, ...], Asked]
+"""Of a node: date, placed, last, asked."""
 
 
 @dataclass(slots=True, eq=False)
 class Leg:
-    """A way without its node: what is known of it whatever `max_in` asks, and once it is wanted its costs."""
+    """A way without its node, and once it is wanted its costs."""
 
     day: int
     tracks: tuple[int, ...]
     points: int
     placed: tuple[int, ...]
     last: tuple[int, ...]
-    rest: Rest
+    rest: int
+    """What is left after it at least."""
     room: int = -1
     """The room for which what follows was made."""
     lows: list[int] = field(default_factory=list)
     """The least of each row of `least`; empty where the leg cannot be taken."""
     asked: Asked = ()
     least: list[list[int]] = field(default_factory=list)
-
-
-@dataclass(slots=True, eq=False)
-class Node:
-    day: int
-    placed: tuple[int, ...]
-    last: tuple[int, ...]
-    asked: Asked
-    earliest: tuple[Dates, ...]
-    """By track: the first dates that `max_in` leaves its next sessions."""
-    starts: tuple[int, ...] = NOWHEN
-    """The seconds at which the treatment of the traced track's last session may start."""
-    bands: tuple[Band, ...] = ()
-    """By track whose times bind others: the seconds at which the treatment of its last session may start."""
-    ways: list[Way] = field(default_factory=list)
-    value: list[int] = field(default_factory=list)
-    """By start of the traced track and, within it, by resource of the led track."""
-    reached: int = INF
-    """The least cost of the way to it."""
-    came: list[int] = field(default_factory=list)
-    """By start of the traced track, the same."""
-    hope: int = INF
-    """The same with what is left at least."""
-
-
-@dataclass(slots=True, eq=False)
-class Way:
-    """The next date with sessions, of which tracks, and what that costs apart from the times of day."""
-
-    day: int
-    tracks: tuple[int, ...]
-    points: int
-    node: Node
-    least: list[list[int]]
-    """The cheapest starts of the date: by start of the traced track, then by resource of the led one.
-
-    The start is that of the date where the traced track is on it, else the last one before. One row: all are alike.
-    """
-    total: list[int] = field(default_factory=list)
-    """`least` and the value of the node, flat."""
 
 
 class Joint:
@@ -99,24 +55,19 @@ class Joint:
         horizon: int,
         days: Days,
         out_of_time: Callable[[], bool],
-        *,
-        strict: bool = True,
     ) -> None:
-        """With `strict`, `max_in` is kept."""
         self.chains, self.links, self.start_day, self.pairs = chains, links, start_day, days
         self.led, self.width, self.traced = days.led, days.width, days.traced
         self.tables = [Tables(chain, start_day, horizon, 0) for chain in chains]
         self.possible = all(table.possible for table in self.tables)
         self.paced = [Tables(chain, start_day, horizon) for chain in chains] if self.possible else []
-        self.keep = [kept_dates(chain) if strict else [0] * len(chain.steps) for chain in chains]
-        self.soonest = [self._soonest(table) for table in self.tables] if self.possible else []
+        self.rating = Rating(chains, days)
         self.complete = True
         self.nodes: dict[tuple, Node] = {}
         self._costs: dict[tuple, list[list[int]]] = {}
         self._found_legs: dict[tuple, list[Leg]] = {}
         self._starts: dict[tuple[int, int], tuple[int, ...]] = {}
         self.room = 0
-        self.patterns: dict[int, Patterns] = {}
         self._next: dict[tuple[int, int, int], list[int]] = {}
         self._rests: dict[tuple[int, int, int], tuple[int, int]] = {}
         self.ceiling, self.beam, self.most_nodes = 0, 0, MAX_NODES
@@ -129,8 +80,8 @@ class Joint:
         """A bound without the nodes: what the tracks cost each for itself, and the longest of them."""
         if not self.possible:
             return INF
-        total, most, _ = self._rest(self.start_day - 1, *self._given())
-        return min(total + most, INF) + LENGTH_POINTS * max(self.last_given - self.start_day, 0)
+        rest = self._rest(self.start_day - 1, *self._given())
+        return rest + LENGTH_POINTS * max(self.last_given - self.start_day, 0)
 
     def build(self, ceiling: int = INF, *, beam: int = 0) -> None:
         """Make every node that a plan below `ceiling` can pass, then the values from the last date back.
@@ -165,7 +116,6 @@ class Joint:
         return self._starts[key]
 
     def _build(self, root: Node) -> None:
-        self._keep_patterns(root)
         beam = self.beam
         layers: dict[int, list[Node]] = {root.day: [root]}
         order: list[Node] = []
@@ -179,31 +129,17 @@ class Joint:
             if len(order) > self.most_nodes or self.out_of_time():
                 self.complete = False
                 return
-        for node in reversed(order):
-            self._rate(node)
+        self.rating.rate(list(reversed(order)), self.ceiling)
 
-    def _rest(self, day: int, placed: tuple[int, ...], last: tuple[int, ...]) -> Rest:
-        """What is left after a date at least, each track for itself."""
+    def _rest(self, day: int, placed: tuple[int, ...], last: tuple[int, ...]) -> int:
+        """What is left after a date at least, each track for itself; `length` by the track that needs most."""
         here = LENGTH_POINTS * max(day, self.start_day, self.last_given)
-        total, most, open_ones = 0, max(LENGTH_POINTS * self.furthest - here, 0), []
+        total, most = 0, max(LENGTH_POINTS * self.furthest - here, 0)
         for i, chain in enumerate(self.chains):
             if placed[i] < len(chain.steps):
                 rest, end = self._rest_of(i, placed[i], last[i])
                 total += rest
                 most = max(most, end - here - rest)
-                if any(self.keep[i]):
-                    open_ones.append((i, LENGTH_POINTS * (last[i] if placed[i] else self.start_day) - here - rest))
-        return min(total, INF), most, tuple(open_ones)
-
-    def _rest_with(
-        self, rest: Rest, placed: tuple[int, ...], last: tuple[int, ...], earliest: tuple[Dates, ...]
-    ) -> int:
-        """The same with what `max_in` asks; `length` by the track that needs most."""
-        total, most, open_ones = rest
-        for i, extra in open_ones:
-            if i not in self.patterns:
-                continue
-            most = max(most, self.patterns[i].value[placed[i]].get((last[i], earliest[i]), INF) + extra)
         return min(total + most, INF)
 
     def _rest_of(self, i: int, placed: int, last: int) -> tuple[int, int]:
@@ -227,25 +163,6 @@ class Joint:
             self._rests[key] = (rest, end)
         return self._rests[key]
 
-    def _keep_patterns(self, root: Node) -> None:
-        """For the tracks with `max_in`, bounds that keep it."""
-        self.patterns = {}
-        if self.ceiling >= INF:
-            return
-        here = max(root.day, self.start_day, self.last_given)
-        for i, chain in enumerate(self.chains):
-            if any(self.keep[i]) and root.placed[i] < len(chain.steps):
-                others = sum(
-                    self._rest_of(j, root.placed[j], root.last[j])[0]
-                    for j, other in enumerate(self.chains)
-                    if j != i and root.placed[j] < len(other.steps)
-                )
-                last = root.last[i]
-                top = self.ceiling - others + LENGTH_POINTS * (here - (last if root.placed[i] else self.start_day))
-                self.patterns[i] = Patterns(
-                    self.paced[i], partial(self.dates_after, i), root.placed[i], last, root.earliest[i], top
-                )
-
     def _given(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """By track, how many sessions are locked at its head, and the date of the last of them."""
         placed, last = [], []
@@ -261,17 +178,10 @@ class Joint:
 
     def _root(self) -> Node:
         placed, last = self._given()
-        earliest: list[Dates] = []
-        for i, chain in enumerate(self.chains):
-            dates: Dates = ()
-            for k, step in enumerate(chain.steps[: placed[i]]):
-                if step.given is not None:
-                    dates = self.dates_after(i, k, dates, step.given.day)
-            earliest.append(dates)
-        return self._node((self.start_day - 1, placed, last, self.links.asked_at_first(placed), tuple(earliest)))
+        return self._node((self.start_day - 1, placed, last, self.links.asked_at_first(placed)))
 
     def _node(self, key: Key) -> Node:
-        day, placed, last, asked, earliest = key
+        day, placed, last, asked = key
         bands: list[Band] = []
         starts: tuple[int, ...] = NOWHEN
         for i, chain in enumerate(self.chains):
@@ -283,32 +193,7 @@ class Joint:
                 bands.append((starts[0], starts[-1]))
             else:
                 bands.append(chain.reach(chain.steps[placed[i] - 1], last[i]))
-        return Node(day, placed, last, asked, earliest, starts, tuple(bands))
-
-    @staticmethod
-    def _soonest(table: Tables) -> list[int]:
-        """By session, the first date that it can have."""
-        out: list[int] = []
-        for days, step in zip(table.days, table.chain.steps, strict=True):
-            first = out[-1] + 1 if out and step.given is None else 0
-            out.append(next((day for day in days if day >= first), first))
-        return out
-
-    def dates_after(self, track: int, k: int, held: Dates, day: int) -> Dates:
-        """Rule 4's max_in: the first dates that the sessions after session k (from 0) of a track may have."""
-        keep, steps = self.keep[track][k], self.chains[track].steps
-        if not keep:
-            return ()
-        out = []
-        for ahead in range(1, keep + 1):
-            least = held[ahead] if ahead < len(held) else 0
-            follow = steps[k + ahead]
-            if follow.max_in is not None and follow.max_in[0] == ahead and follow.given is None:
-                least = max(least, day + follow.max_in[1])
-            out.append(least if least > max(day + ahead, self.soonest[track][k + ahead]) else 0)
-        while out and not out[-1]:
-            out.pop()
-        return tuple(out)
+        return Node(day, placed, last, asked, starts, tuple(bands))
 
     def next_days(self, track: int, placed: int, last: int) -> list[int]:
         """The dates on which the next session of a track can lie."""
@@ -320,43 +205,28 @@ class Joint:
 
     def _ways(self, node: Node, layers: dict[int, list[Node]]) -> list[Way]:
         """The ways on from a node that a plan below the ceiling can take; new nodes go to their layers."""
-        first = [
-            dates[0] if dates and self.chains[i].steps[node.placed[i]].given is None else 0
-            for i, dates in enumerate(node.earliest)
-        ]
-        bound = any(first)
         ways = []
         for leg in self._legs(node):
-            day, tracks = leg.day, leg.tracks
-            if bound and any(day < first[i] for i in tracks):
-                continue
-            reached = node.reached + leg.points
-            if reached + leg.rest[0] + leg.rest[1] >= self.ceiling or not self._is_open(node, leg):
+            if node.reached + leg.points + leg.rest >= self.ceiling or not self._is_open(node, leg):
                 continue
             came = self._came(node, leg)
             reached = min(came)
-            earliest = node.earliest
-            if any(self.keep[i] for i in tracks):
-                earliest = tuple(
-                    self.dates_after(i, node.placed[i], held, day) if i in tracks else held
-                    for i, held in enumerate(earliest)
-                )
-            hope = reached + self._rest_with(leg.rest, leg.placed, leg.last, earliest)
+            hope = reached + leg.rest
             if hope >= self.ceiling:
                 continue
-            key = (day, leg.placed, leg.last, leg.asked, earliest)
+            key = (leg.day, leg.placed, leg.last, leg.asked)
             child = self.nodes.get(key)
             if child is None:
                 child = self.nodes[key] = self._node(key)
-                layers.setdefault(day, []).append(child)
+                layers.setdefault(leg.day, []).append(child)
             if reached < child.reached:
                 child.reached, child.hope = reached, hope
             child.came = [min(a, b) for a, b in zip(child.came, came, strict=True)] if child.came else came
-            ways.append(Way(day, tracks, leg.points, child, leg.least))
+            ways.append(Way(leg.day, leg.tracks, leg.points, child, leg.least))
         return ways
 
     def _legs(self, node: Node) -> list[Leg]:
-        """The ways on from a node, whatever `max_in` asks of it; nodes that differ in that alone share them."""
+        """The ways on from a node, whatever the ceiling."""
         key = (node.day, node.placed, node.last, node.asked)
         if key not in self._found_legs:
             self._found_legs[key] = self._find_legs(node)
@@ -396,7 +266,7 @@ class Joint:
             last[i] = day
         now_placed, now_last = tuple(placed), tuple(last)
         rest = self._rest(day, now_placed, now_last)
-        return Leg(day, tracks, points, now_placed, now_last, rest) if rest[0] < INF else None
+        return Leg(day, tracks, points, now_placed, now_last, rest) if rest < INF else None
 
     def _is_open(self, node: Node, leg: Leg) -> bool:
         """Whether links and starts let a leg be taken; looked at once for each room, when it is first wanted."""
@@ -426,7 +296,7 @@ class Joint:
                 return [value + more for value in node.came]
             return [value + points + low for value, low in zip(node.came, lows, strict=True)]
         starts = self._starts_on(self.chains[self.traced].steps[node.placed[self.traced]], leg.day)
-        least, most = self._gap(node, starts)
+        least, most = gap_of(self.chains, self.traced, node, starts)
         if least is None:
             return [node.reached + points + low for low in lows]
         return [
@@ -438,17 +308,6 @@ class Joint:
             )
             for start, low in zip(starts, lows, strict=True)
         ]
-
-    def _gap(self, node: Node, starts: tuple[int, ...]) -> tuple[int | None, int]:
-        """The seconds that must lie between the traced track's last start and these, None where all pairs keep them."""
-        traced = self.traced if self.traced is not None else 0
-        k = node.placed[traced]
-        step = self.chains[traced].steps[k]
-        if not k or (step.given is not None and self.chains[traced].steps[k - 1].given is not None):
-            return None, INF
-        if starts[0] - node.starts[-1] >= step.least and starts[-1] - node.starts[0] <= step.most:
-            return None, INF
-        return step.least, step.most
 
     def _band(self, track: int, step: Step, day: int) -> Band:
         if track != self.traced:
@@ -497,74 +356,3 @@ class Joint:
             else:
                 rows.append(self.pairs.least(day, tracks, steps, limits))
         return rows
-
-    def _rate(self, node: Node) -> None:
-        """Set the node's value, the least over its ways; ways to no plan are dropped."""
-        width, count = self.width, len(node.starts)
-        if all(node.placed[i] == len(chain.steps) for i, chain in enumerate(self.chains)):
-            node.value = [INF if node.asked else 0] * (width * count)
-            return
-        best = [INF] * (width * count)
-        ways = []
-        for way in node.ways:
-            rest, least = way.node.value, way.least
-            if not rest:
-                continue
-            size = len(way.node.starts)
-            if len(least) == 1:
-                row = least[0]
-                flat = row * size if size > 1 else row
-            else:
-                flat = [value for row in least for value in row]
-            way.total = [a + b for a, b in zip(flat, rest, strict=True)]
-            if min(way.total) >= INF:
-                continue
-            ways.append(way)
-            if self.traced in way.tracks:
-                self._through_traced(node, way, best)
-            else:
-                self._through(way, best, count)
-        node.ways, node.value = ways, best
-
-    def _through(self, way: Way, best: list[int], count: int) -> None:
-        """Where the traced track keeps its start."""
-        width, points, total = self.width, way.points, way.total
-        if self.led not in way.tracks:
-            for at, value in enumerate(total):
-                if points + value < best[at]:
-                    best[at] = points + value
-            return
-        for begin in range(0, count * width, width):
-            row = self._switched(total[begin : begin + width] if count > 1 else total)
-            for at, value in enumerate(row, begin):
-                if points + value < best[at]:
-                    best[at] = points + value
-
-    def _switched(self, row: list[int]) -> list[int]:
-        """By resource before, the least of a row by resource after, a change of resource included."""
-        low = min(row)
-        switched, free = low + self.chains[self.led].continuity_points, row[0]
-        out = [min(value, free, switched) for value in row]
-        out[0] = low
-        return out
-
-    def _through_traced(self, node: Node, way: Way, best: list[int]) -> None:
-        """Where the traced track has its next session: any start that keeps the gap to its last one."""
-        width, starts, count = self.width, way.node.starts, len(way.node.starts)
-        least, most = self._gap(node, starts)
-        rows = [way.total[at * width : (at + 1) * width] for at in range(count)]
-        whole = [min(column) for column in zip(*rows, strict=True)] if least is None else []
-        for at, before in enumerate(node.starts):
-            if least is None:
-                row = whole
-            else:
-                kept = [r for r, s in zip(rows, starts, strict=True) if least <= s - before <= most]
-                if not kept:
-                    continue
-                row = [min(column) for column in zip(*kept, strict=True)]
-            if self.led in way.tracks:
-                row = self._switched(row)
-            begin = at * width
-            for r, value in enumerate(row):
-                if way.points + value < best[begin + r]:
-                    best[begin + r] = way.points + value

@@ -15,9 +15,10 @@ from math import log
 
 from .chain import START_POINTS, start_days
 from .days import END, Days, TimeUp
-from .joint import MAX_NODES, Joint, Node, Way
+from .joint import MAX_NODES, Joint
 from .links import Band, Event, Links, Owed
 from .options import INF, Chain, Step
+from .rating import Node, Way
 from .tables import LENGTH_POINTS, quick_bound, step_back
 
 WEIGHTS = (20, 28, 48)
@@ -39,6 +40,8 @@ class Label:
     ends: tuple[int, ...]
     """By track: the second at which the last treatment ends that is not locked."""
     resources: tuple[int, ...]
+    dates: tuple[tuple[int, ...], ...]
+    """By track: the dates of its last sessions, as many as `max_in` looks at."""
     owed: Owed
     chosen: tuple[tuple[int, int, int], ...]
     """On this date: (track, start, resource index)."""
@@ -77,6 +80,7 @@ class JointSearch:
         self.start_days = start_days(chains[0], earliest, latest)
         self.joints: dict[int, Joint] = {}
         self.change = chains[0].continuity_points
+        self.recent = [max((s.max_in[0] for s in chain.steps if s.max_in is not None), default=0) for chain in chains]
         self.steps = 0
 
     def floor(self) -> int:
@@ -178,12 +182,14 @@ class JointSearch:
             self._extend(first, joint)
 
     def _first_label(self, joint: Joint, root: Node, cost: int) -> Label:
-        treats, resources, points = [], [], 0
+        treats, resources, dates, points = [], [], [], 0
         for i, chain in enumerate(self.chains):
             head = chain.steps[: root.placed[i]]
             last = head[-1].given if head else None
             treats.append(last.second + head[-1].lead if last is not None else -INF)
             resources.append(last.resource if last is not None else 0)
+            days = tuple(step.given.day for step in head if step.given is not None)
+            dates.append(days[max(len(days) - self.recent[i], 0) :])
             for k, (before, step) in enumerate(pairwise(head), 1):
                 if before.given is not None and step.given is not None:
                     points += joint.tables[i].edge(k, step.given.day - before.given.day)
@@ -191,28 +197,56 @@ class JointSearch:
         points += LENGTH_POINTS * max(joint.last_given - joint.start_day, 0)
         ends = tuple(-INF for _ in self.chains)
         owed = self.links.owed_at_first(root.asked)
-        return Label(cost + points, root, tuple(treats), ends, tuple(resources), owed, (), 0, None)
+        return Label(cost + points, root, tuple(treats), ends, tuple(resources), tuple(dates), owed, (), 0, None)
 
     def _extend(self, label: Label, joint: Joint) -> None:
         """Offer every next date with the tracks that have a session on it, the led resource and the traced start."""
-        led, width = self.days.led, self.days.width
-        ways: list[tuple[int, int, int, int, Way]] = []
+        led, width, unit = self.days.led, self.days.width, joint.rating.unit
+        ways: list[tuple[int, int, int, int, Way, int]] = []
         for number, way in enumerate(label.node.ways):
-            base = label.cost + way.points
+            if not self._within_limits(label, way):
+                continue
+            base, owed = label.cost + way.points, self._owed(joint, label, way)
             for at in self._starts_of(label, way):
                 begin = at * width
                 if led in way.tracks:
                     for r in range(width):
-                        bound = base + way.total[begin + r] + step_back(self.change, label.resources[led], r)
+                        parts = way.total[begin + r] + owed
+                        bound = base - (-parts // unit) + step_back(self.change, label.resources[led], r)
                         if bound < self.ceiling:
-                            ways.append((bound, number, at, r, way))
+                            ways.append((bound, number, at, r, way, owed))
                 else:
-                    bound = base + way.total[begin + label.resources[led]]
+                    bound = base - (-(way.total[begin + label.resources[led]] + owed) // unit)
                     if bound < self.ceiling:
-                        ways.append((bound, number, at, 0, way))
+                        ways.append((bound, number, at, 0, way, owed))
         ways.sort(key=lambda way: way[:4])
         if ways:
             self._push(ways[0][0], label.cost, sum(label.node.placed), ("way", joint, label, ways, 0, 0, False, False))
+
+    def _within_limits(self, label: Label, way: Way) -> bool:
+        """Rule 4's max_in."""
+        for i in way.tracks:
+            k = label.node.placed[i]
+            step = self.chains[i].steps[k]
+            if step.max_in is not None and step.given is None and k >= step.max_in[0]:
+                count, days = step.max_in
+                if way.day - label.dates[i][-count] < days:
+                    return False
+        return True
+
+    def _dates_after(self, label: Label, way: Way) -> tuple[tuple[int, ...], ...]:
+        if not any(self.recent[i] for i in way.tracks):
+            return label.dates
+        return tuple(
+            (*dates, way.day)[-self.recent[i] :] if i in way.tracks and self.recent[i] else dates
+            for i, dates in enumerate(label.dates)
+        )
+
+    def _owed(self, joint: Joint, label: Label, way: Way) -> int:
+        """What the prices of `max_in` ask after a way, beside the value of its node; in parts of a point."""
+        if not joint.rating.prices:
+            return 0
+        return joint.rating.owed(way.node.placed, self._dates_after(label, way))
 
     def _starts_of(self, label: Label, way: Way) -> Iterable[int]:
         """The positions of the traced track's start after a way: those that keep its gap, or the one it had."""
@@ -243,13 +277,12 @@ class JointSearch:
         depth = sum(label.node.placed)
         if not opened and number + 1 < len(ways):
             self._push(ways[number + 1][0], label.cost, depth, ("way", joint, label, ways, number + 1, 0, False, False))
-        _, _, at, led, way = ways[number]
+        _, _, at, led, way, owed = ways[number]
         steps = tuple(self.chains[i].steps[label.node.placed[i]] for i in way.tracks)
         limits = self._limits(label, way, at)
         choices = self.days.choices(way.day, way.tracks, steps, limits, led, position)
-        rest = way.node.value[
-            at * self.days.width + (led if self.days.led in way.tracks else label.resources[self.days.led])
-        ]
+        on = led if self.days.led in way.tracks else label.resources[self.days.led]
+        rest = -(-(way.node.value[at * self.days.width + on] + owed) // joint.rating.unit)
         base = label.cost + way.points
         made = None
         while position < len(choices) and choices[position] != END:
@@ -303,7 +336,8 @@ class JointSearch:
         owed = self.links.owed_after(label.owed, label.node.placed, way.day, events)
         if owed is None:
             return None
-        return Label(cost, way.node, tuple(treats), tuple(ends), tuple(resources), owed, chosen, at, label)
+        dates = self._dates_after(label, way)
+        return Label(cost, way.node, tuple(treats), tuple(ends), tuple(resources), dates, owed, chosen, at, label)
 
     def _is_new(self, label: Label, joint: Joint) -> bool:
         if self._is_whole(label.node):
@@ -319,6 +353,9 @@ class JointSearch:
         """Whether every way on from `other` is open to `one` too, which costs no more so far."""
         if one.cost > other.cost or one.owed != other.owed:
             return False
+        for mine, its in zip(one.dates, other.dates, strict=True):
+            if any(a > b for a, b in zip(mine, its, strict=True)):
+                return False
         node = one.node
         for i, chain in enumerate(self.chains):
             if node.placed[i] == len(chain.steps):

@@ -93,7 +93,7 @@ def _stops_between(
     days = Days(chains, links, Company(board, chains, links), out_of_time)
     found = []
     for start in starts[:MOST_STARTS]:
-        joint = Joint(chains, links, start, horizon, days, out_of_time, strict=False)
+        joint = Joint(chains, links, start, horizon, days, out_of_time)
         if out_of_time():
             break
         if not joint.possible:

@@ -21,7 +21,7 @@ from .timeline import Span
 EXACT_STEPS = 40_000
 ALONE_STEPS = 400_000
 """The same for a course that is planned alone: its proof is worth more than the time."""
-JOINT_STEPS = 40_000
+JOINT_STEPS = 100_000
 LEAST_STEPS, LEAST_NODES = 3_000, 3_000
 """Of linked tracks, however little effort is asked for."""
 WEIGHTS = (20, 28, 48, 80)
