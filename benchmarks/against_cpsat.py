@@ -14,6 +14,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,14 +26,15 @@ sys.path.insert(0, str(ROOT))
 if find_spec("ortools") is None:
     sys.exit("CP-SAT, which is no part of the product, is missing: pip install -r benchmarks/requirements.txt")
 
-from benchmarks import selftest  # noqa: E402
-from benchmarks.bars import BARS, Bar  # noqa: E402
+from benchmarks import growth, selftest  # noqa: E402
+from benchmarks.bars import BARS, Bar, growth_bars, memory_bars  # noqa: E402
 from benchmarks.measuring import compare  # noqa: E402
 from benchmarks.problems import QUICK, ROWS  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "against_cpsat.json"
 LIMITS = {"single": 60.0, "linked": 60.0, "devices": 60.0, "replan": 60.0, "intake": 240.0}
 QUICK_LIMITS = {"single": 15.0, "linked": 15.0, "devices": 20.0, "replan": 15.0, "intake": 60.0}
+EVERY = [*BARS, "growth", "memory"]
 TITLES = {
     "single": "Single-track course, clinic of 3 devices, loads from 20 % to 95 %",
     "linked": "Linked tracks",
@@ -87,6 +89,46 @@ def run_row(row: str, quick: bool, results: dict[str, Any], out: Path | None) ->
     return bars
 
 
+def run_growth(results: dict[str, Any], out: Path | None) -> list[Bar]:
+    print("\nGrowth", flush=True)
+    curves = {title: growth.measure(axis) for axis, (title, _, _) in growth.AXES.items()}
+    filled = growth.database()
+    curves["bookings in the database"] = [(max(row["bookings"], 1), row["read"] + row["plan"]) for row in filled]
+    exponents = {name: growth.exponent(points) for name, points in curves.items()}
+    for name, points in curves.items():
+        row = ", ".join(f"{size:,.0f}: {seconds * 1000:.0f} ms" for size, seconds in points)
+        print(f"  {name}: exponent {exponents[name]:.2f} ({row})", flush=True)
+    results["growth"] = {"curves": curves, "exponents": exponents, "database": filled}
+    write(results, out)
+    if out is not None:
+        out.with_name("growth.svg").write_text(growth.picture(curves))
+    return growth_bars(exponents, filled)
+
+
+def run_memory(results: dict[str, Any], out: Path | None) -> list[Bar]:
+    """The peak of a fresh process for the largest problem of each row."""
+    print("\nMemory", flush=True)
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for row, (make, count) in ROWS.items():
+            largest = max((make(index) for index in range(count)), key=lambda problem: len(problem["bookings"]))
+            found[row] = growth.peak_megabytes(largest, Path(folder))
+    if "growth" in results:
+        found["a full database"] = max(row["megabytes"] for row in results["growth"]["database"])
+    results["memory"] = found
+    write(results, out)
+    return memory_bars(found)
+
+
+def run(row: str, quick: bool, results: dict[str, Any], out: Path | None) -> list[Bar]:
+    if row in BARS:
+        return run_row(row, quick, results, out)
+    bars = run_growth(results, out) if row == "growth" else run_memory(results, out)
+    for bar in bars:
+        print(f"  {bar}", flush=True)
+    return bars
+
+
 def write(results: dict[str, Any], out: Path | None) -> None:
     if out is not None:
         out.write_text(json.dumps(results, indent=1) + "\n")
@@ -96,7 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="a few minutes: fewer problems, less time for CP-SAT")
     parser.add_argument("--selftest", action="store_true", help="only try the CP-SAT model on tiny problems")
-    parser.add_argument("--row", action="append", choices=list(BARS), help="only this row; may be given again")
+    parser.add_argument("--row", action="append", choices=EVERY, help="only this row; may be given again")
     parser.add_argument("--out", type=Path, help="where the results go as JSON (a whole run: benchmarks/results)")
     given = parser.parse_args()
     if given.selftest:
@@ -107,7 +149,7 @@ def main() -> None:
     began = time.monotonic()
     if not given.row and not selftest.run():
         sys.exit("The CP-SAT model is wrong: nothing is measured against it.")
-    missed = [bar for row in given.row or list(BARS) for bar in run_row(row, given.quick, results, out) if not bar.met]
+    missed = [bar for row in given.row or EVERY for bar in run(row, given.quick, results, out) if not bar.met]
     results["seconds"] = time.monotonic() - began
     write(results, out)
     print(f"\n{results['seconds']:.0f} s in all; " + (f"{len(missed)} bars NOT met" if missed else "every bar met"))

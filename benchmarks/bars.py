@@ -95,3 +95,27 @@ BARS: dict[str, list[Callable[[list[Row]], Bar]]] = {
     "replan": [correct, never_worse, faster(20, "every one is", min)],
     "intake": [correct, plans_as_many, near(0.01), faster(10, "every one is", min)],
 }
+
+
+FLAT = 0.1
+"""An exponent below which time does not grow: ten times as many, a quarter more at most."""
+
+LIMIT_MEGABYTES = 200
+
+
+def growth_bars(exponents: dict[str, float], rows: list[dict[str, Any]]) -> list[Bar]:
+    outside = {name: value for name, value in exponents.items() if name.startswith(("bookings before", "bookings in"))}
+    text = ", ".join(f"{name}: exponent {value:.2f}" for name, value in outside.items())
+    counts = sorted({row["queries"] for row in rows})
+    once = all(row["of_occupancy"] == 1 for row in rows)
+    most = max(row["bookings"] for row in rows)
+    queries = f"{counts} queries in all, {'one' if once else 'NOT one'} of them for the occupancy"
+    return [
+        Bar("planning does not grow with bookings outside the horizon", text, max(outside.values()) < FLAT),
+        Bar(f"one query loads the occupancy, up to {most:,} bookings", queries, once and len(counts) == 1),
+    ]
+
+
+def memory_bars(megabytes: dict[str, float]) -> list[Bar]:
+    text = ", ".join(f"{name} {value:.0f} MB" for name, value in megabytes.items())
+    return [Bar(f"peak under {LIMIT_MEGABYTES} MB", text, max(megabytes.values()) < LIMIT_MEGABYTES)]

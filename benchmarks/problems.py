@@ -222,7 +222,7 @@ def replan(index: int, number: int | None = None) -> Document:
     """A course some weeks later: what is past is given, the rest is booked, and a device goes out for ten days."""
     family = (*SINGLE, *LINKED)[index % 10]
     document = draw("replan", index, [family], (0.3, 0.5, 0.7)[index % 3], draw_number=number)
-    return outage(document, plan(read_problem(document), time_limit=5))
+    return outage(document, plan(read_problem(document), time_limit=60))
 
 
 def outage(document: Document, result: Result) -> Document:

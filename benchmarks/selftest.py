@@ -1,4 +1,4 @@
-"""Whether the CP-SAT model says what the rules say: tiny problems, against an exhaustive search that shares nothing with it."""
+"""Whether the CP-SAT model says what the rules say: tiny problems, against an exhaustive search that shares nothing."""
 
 from __future__ import annotations
 
