@@ -180,6 +180,10 @@ class Board:
         self, knot: list[int], groups: dict[int, Group], within: int, first_seats: list[Seat] | None = None
     ) -> int:
         """The starts at which the groups of a knot can be seated, no two of them that clash on one seat."""
+        first, rest = (knot[:0], knot) if first_seats is None else (knot[:1], knot[1:])
+        asked = [groups[root] for root in rest]
+        # Those that ask for the same side by side, the most of them last: these are counted, not tried.
+        knot = first + sorted(rest, key=lambda root: (asked.count(groups[root]), asked.index(groups[root])))
         choices = [
             [(seat, self.free_starts(seat, groups[root])) for seat in self.seats_for(groups[root])] for root in knot
         ]
@@ -192,13 +196,17 @@ class Board:
             within &= union
         if len(knot) == 1 or not within:
             return within
-        return self._seated(knot, groups, choices, 0, within, {})
+        # Groups that ask for the same may have their seats in one order only: any other is the same but for names.
+        free = knot if first_seats is None else knot[1:]
+        twins = {root: [other for other in free[:at] if groups[other] == groups[root]] for at, root in enumerate(free)}
+        return self._seated(knot, groups, choices, twins, 0, within, {})
 
     def _seated(
         self,
         knot: list[int],
         groups: dict[int, Group],
         choices: list[list[tuple[Seat, int]]],
+        twins: dict[int, list[int]],
         depth: int,
         wanted: int,
         used: dict[int, Seat],
@@ -207,12 +215,18 @@ class Board:
         if depth == len(knot):
             return wanted
         root, found = knot[depth], 0
+        if root in twins and all(groups[later] == groups[root] for later in knot[depth:]):
+            taken = {seat for other, seat in used.items() if groups[other].clashes(groups[root])}
+            free = [starts for seat, starts in choices[depth] if seat not in taken]
+            return wanted & at_least(len(knot) - depth, free)
         for seat, starts in choices[depth]:
+            if any(seat <= used[twin] for twin in twins.get(root, ())):
+                continue
             if any(had == seat and groups[other].clashes(groups[root]) for other, had in used.items()):
                 continue
             left = wanted & starts & ~found
             if left:
-                found |= self._seated(knot, groups, choices, depth + 1, left, {**used, root: seat})
+                found |= self._seated(knot, groups, choices, twins, depth + 1, left, {**used, root: seat})
             if found == wanted:
                 break
         return found
@@ -282,6 +296,15 @@ class Board:
             and not (busy >> (start + begin)) & ones(0, end - begin)
             for begin, end in group.spans
         )
+
+
+def at_least(count: int, sets: Sequence[int]) -> int:
+    """What lies in at least so many of the sets."""
+    held = [-1] + [0] * count
+    for one in sets:
+        for number in range(count, 0, -1):
+            held[number] |= held[number - 1] & one
+    return held[count]
 
 
 def spans_of(visit: Visit, start: int, holds: Iterable[PlacedHold]) -> list[tuple[Seat, Span]]:

@@ -383,3 +383,15 @@ def test_a_spoiled_problem_is_refused_in_one_line_or_answered_by_the_rules(block
             verdict = judge(document, write_result(result))
             assert (verdict["violations"], verdict["cost"]) == ([], result.cost), seed
             assert all(course.planned or course.message for course in result.courses), seed
+
+
+@pytest.mark.parametrize(("seats", "status"), [(59, "infeasible"), (60, "planned")])
+def test_sixty_holds_of_one_kind_at_once_need_sixty_seats(seats, status):
+    """Found by counting: to try them one by one would take for ever."""
+    document = example("tiny")
+    holds = [{"kind": "chair", "from": 0, "to": 30}] * 60
+    document["protocols"]["short"]["visits"]["dose"]["holds"] = holds
+    document["resources"] = [{"id": f"chair-{i}", "kind": "chair"} for i in range(seats)]
+    document["bookings"] = []
+    (answer,) = planned(document, time_limit=2)["courses"]
+    assert answer["status"] == status
