@@ -55,11 +55,16 @@ def run_engine(row: str, document: Document, problem: Problem, repeats: int) -> 
 
 
 def run_cpsat(document: Document, problem: Problem, limit: float) -> dict[str, Any]:
+    """What CP-SAT finds. A plan that is not proven best may cost less than its objective says: its true cost counts."""
     answer: Answer = solve(problem, limit=limit)
-    wrong = [] if answer.result is None else faults(document, problem, answer.result, answer.cost or 0)
+    said, wrong = answer.cost, []
+    if answer.result is not None and said is not None:
+        true = cost(problem, answer.result).total
+        said = true if not answer.proven and true < said else said
+        wrong = faults(document, problem, answer.result, said)
     return {
         "status": answer.status,
-        "cost": answer.cost,
+        "cost": said,
         "bound": answer.bound,
         "proven": answer.proven,
         "planned": [] if answer.result is None else planned(answer.result),

@@ -91,6 +91,9 @@ class Calendar:
     def instant(self, minute: int) -> datetime:
         return datetime.fromtimestamp((minute + self.base) * 60, UTC).astimezone(self.problem.site.zone)
 
+    def date_of(self, instant: datetime) -> date:
+        return self.hours.local(instant).date()
+
     def midnight(self, day: date) -> int:
         return self._epoch(day) - self.base
 

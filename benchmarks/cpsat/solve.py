@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
+from typing import Any
 
 from ortools.sat.python import cp_model
 
-from scheduling.engine import CoursePlan, PlacedHold, PlacedSession, Problem, Result
+from scheduling.engine import Booking, CoursePlan, PlacedHold, PlacedSession, Problem, Result, cost
 
 from .calendar import Seat, needs_of, seat_at
 from .model import UNPLANNED, CourseModel, ProblemModel
 from .placement import Placement
 from .track import Step, TrackModel
 
-PARAMETERS: dict[str, object] = {
+PARAMETERS: dict[str, Any] = {
     "num_workers": 2,
     "random_seed": 1,
     "subsolvers": ["max_lp"],
@@ -24,6 +27,9 @@ PARAMETERS: dict[str, object] = {
 }
 """The best of those tried. The linear relaxation of this model lies close to its optimum: one worker solves all of it
 (`max_lp`), the other looks for plans around the best one (LNS). Cuts and probing cost more here than they bring."""
+
+TOGETHER: dict[str, Any] = {"num_workers": 2, "random_seed": 1, "cp_model_probing_level": 0}
+"""For several courses at once, where the relaxation is too large to be solved: CP-SAT's own choice, with the hint."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,6 @@ class Answer:
     bound: int
     build_seconds: float
     solve_seconds: float
-    work: float = 0.0
-    """Seconds of CP-SAT's own clock of work, which other processes do not disturb."""
 
     @property
     def proven(self) -> bool:
@@ -48,35 +52,116 @@ class Answer:
         return self.build_seconds + self.solve_seconds
 
 
-def solve(problem: Problem, *, limit: float, **parameters: object) -> Answer:
+def solve(problem: Problem, *, limit: float, **parameters: Any) -> Answer:
     """Plan a problem with CP-SAT; the limit is on solving, which building is added to in the figures."""
+    if len(problem.courses) > 1:
+        return solve_together(problem, limit=limit, **parameters)
+    return solve_once(problem, limit=limit, **{**PARAMETERS, **parameters})
+
+
+def solve_together(problem: Problem, *, limit: float, **parameters: Any) -> Answer:
+    """Courses one by one for half of the time, each beside those before; then all at once, with that plan as a hint."""
+    answers: list[Answer] = []
+    for course in sorted(problem.courses, key=lambda course: -len(problem.protocol_of(course).tracks)):
+        beside = replace(
+            problem,
+            courses=(course,),
+            bookings=(*problem.bookings, *(booking for answer in answers for booking in seat_time(problem, answer))),
+        )
+        share = limit / 2 / len(problem.courses)
+        answers.append(solve_once(beside, limit=share, **{**PARAMETERS, **parameters}))
+    plans = {plan.id: plan for answer in answers if answer.result is not None for plan in answer.result.courses}
+    built = sum(answer.build_seconds for answer in answers)
+    spent = sum(answer.solve_seconds for answer in answers)
+    last = solve_once(problem, limit=limit - spent, hint=plans, **{**TOGETHER, **parameters})
+    if last.result is None:
+        last = replace(last, **one_by_one(problem, plans))
+    return replace(last, build_seconds=last.build_seconds + built, solve_seconds=last.solve_seconds + spent)
+
+
+def one_by_one(problem: Problem, plans: dict[str, CoursePlan]) -> dict[str, Any]:
+    """The plans that were found in turn, where CP-SAT did not get as far as a plan for all."""
+    found = tuple(plans.get(course.id, left_out(course.id)) for course in problem.courses)
+    points = cost(problem, Result(found, 0)).total
+    return {"status": "FEASIBLE", "result": Result(found, points), "cost": points}
+
+
+def seat_time(problem: Problem, answer: Answer) -> Iterator[Booking]:
+    """What the sessions of a plan take, as bookings for the others."""
+    for plan in () if answer.result is None else answer.result.courses:
+        protocol = problem.protocol_of(problem.course(plan.id))
+        for session in plan.sessions:
+            for need, hold in zip(protocol.visit_of(*session.key).holds, session.holds, strict=True):
+                begin = session.start.astimezone(UTC)
+                span = begin + timedelta(minutes=need.begin), begin + timedelta(minutes=need.end)
+                yield Booking(hold.resource, hold.seat, *span)
+
+
+def solve_once(
+    problem: Problem, *, limit: float, hint: dict[str, CoursePlan] | None = None, **parameters: Any
+) -> Answer:
     began = time.perf_counter()
     laid = ProblemModel(problem)
+    give_hint(laid, hint or {})
     built = time.perf_counter()
     solver = cp_model.CpSolver()
-    given = {**PARAMETERS, "max_time_in_seconds": limit, **parameters}
-    for name, value in given.items():
+    for name, value in {**parameters, "max_time_in_seconds": limit}.items():
         if isinstance(value, list):
             getattr(solver.parameters, name).extend(value)
         else:
             setattr(solver.parameters, name, value)
     status = solver.status_name(solver.solve(laid.model))
     solved = time.perf_counter()
-    result, cost, bound = None, None, 0
+    result, points, bound = None, None, 0
     if status in ("OPTIMAL", "FEASIBLE"):
-        result, cost = read_answer(problem, laid, solver), round(solver.objective_value)
+        result, points = read_answer(problem, laid, solver), round(solver.objective_value)
     if status == "INFEASIBLE":
         bound = UNPLANNED
     elif status != "MODEL_INVALID":
         bound = max(0, round(solver.best_objective_bound + 0.4999))
-    return Answer(status, result, cost, bound, built - began, solved - built, solver.response_proto.deterministic_time)
+    return Answer(status, result, points, bound, built - began, solved - built)
+
+
+def give_hint(laid: ProblemModel, plans: dict[str, CoursePlan]) -> None:
+    """The dates, starts, resources and seats of a plan, for the search to begin with."""
+    for course in laid.courses:
+        plan = plans.get(course.course.id)
+        laid.model.add_hint(course.planned, plan is not None)
+        days = {} if plan is None else {s.key: laid.calendar.date_of(s.start).toordinal() for s in plan.sessions}
+        for name, track in course.tracks.items():
+            hinted: set[int] = set()
+            for (number, day), literal in track.x.items():
+                if literal.index not in hinted:
+                    hinted.add(literal.index)
+                    laid.model.add_hint(literal, days.get((name, number)) == day)
+            for (number, day, after), arc in track.arcs.items():
+                laid.model.add_hint(arc, (days.get((name, number - 1)), days.get((name, number))) == (day, after))
+            sessions = {} if plan is None else {days[s.key]: s for s in plan.sessions if s.track == name}
+            for place in track.places.values():
+                session = sessions.get(place.day)
+                if session is not None and track.protocol.visit_of(*session.key) is not place.visit:
+                    session = None
+                hint_place(laid, course, place, session)
+
+
+def hint_place(laid: ProblemModel, course: CourseModel, place: Placement, session: PlacedSession | None) -> None:
+    minute = None if session is None else laid.calendar.minute(session.start)
+    for late, start in zip(place.late, place.starts.minutes[1:], strict=True):
+        laid.model.add_hint(late, minute is not None and minute >= start)
+    for (root, seat), literal in course.seats.get(id(place), {}).items():
+        taken = session is not None and (session.holds[root].resource, session.holds[root].seat) == seat
+        laid.model.add_hint(literal, taken)
+
+
+def left_out(course_id: str) -> CoursePlan:
+    return CoursePlan(course_id, "unknown", message="CP-SAT leaves it unplanned.")
 
 
 def read_answer(problem: Problem, laid: ProblemModel, solver: cp_model.CpSolver) -> Result:
     plans = []
     for course in laid.courses:
         if not solver.boolean_value(course.planned):
-            plans.append(CoursePlan(course.course.id, "unknown", message="CP-SAT leaves it unplanned."))
+            plans.append(left_out(course.course.id))
             continue
         sessions = [
             read_session(laid, course, track, step, solver) for track in course.tracks.values() for step in track.steps
