@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "against_cpsat.json"
 LIMITS = {"single": 60.0, "linked": 60.0, "devices": 60.0, "replan": 60.0, "intake": 240.0}
 QUICK_LIMITS = {"single": 15.0, "linked": 15.0, "devices": 20.0, "replan": 15.0, "intake": 60.0}
 EVERY = [*BARS, "growth", "memory"]
+BOOKINGS, QUICK_BOOKINGS = 1_000_000, 100_000
 TITLES = {
     "single": "Single-track course, clinic of 3 devices, loads from 20 % to 95 %",
     "linked": "Linked tracks",
@@ -83,16 +85,13 @@ def run_row(row: str, quick: bool, results: dict[str, Any], out: Path | None) ->
         print(shown(done[-1]), flush=True)
         results[row] = done
         write(results, out)
-    bars = [bar(done) for bar in BARS[row]]
-    for bar in bars:
-        print(f"  {bar}", flush=True)
-    return bars
+    return [bar(done) for bar in BARS[row]]
 
 
-def run_growth(results: dict[str, Any], out: Path | None) -> list[Bar]:
+def run_growth(quick: bool, results: dict[str, Any], out: Path | None) -> list[Bar]:
     print("\nGrowth", flush=True)
     curves = {title: growth.measure(axis) for axis, (title, _, _) in growth.AXES.items()}
-    filled = growth.database()
+    filled = growth.database(QUICK_BOOKINGS if quick else BOOKINGS)
     curves["bookings in the database"] = [(max(row["bookings"], 1), row["read"] + row["plan"]) for row in filled]
     exponents = {name: growth.exponent(points) for name, points in curves.items()}
     for name, points in curves.items():
@@ -122,15 +121,19 @@ def run_memory(results: dict[str, Any], out: Path | None) -> list[Bar]:
 
 def run(row: str, quick: bool, results: dict[str, Any], out: Path | None) -> list[Bar]:
     if row in BARS:
-        return run_row(row, quick, results, out)
-    bars = run_growth(results, out) if row == "growth" else run_memory(results, out)
+        bars = run_row(row, quick, results, out)
+    else:
+        bars = run_growth(quick, results, out) if row == "growth" else run_memory(results, out)
     for bar in bars:
         print(f"  {bar}", flush=True)
+    results["bars"][row] = [asdict(bar) for bar in bars]
+    write(results, out)
     return bars
 
 
 def write(results: dict[str, Any], out: Path | None) -> None:
     if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(results, indent=1) + "\n")
 
 
@@ -145,7 +148,7 @@ def main() -> None:
         sys.exit(0 if selftest.run() else 1)
     whole = not given.quick and not given.row
     out = given.out or (RESULTS if whole else None)
-    results: dict[str, Any] = {"machine": machine(), "quick": given.quick}
+    results: dict[str, Any] = {"machine": machine(), "quick": given.quick, "bars": {}}
     began = time.monotonic()
     if not given.row and not selftest.run():
         sys.exit("The CP-SAT model is wrong: nothing is measured against it.")

@@ -106,9 +106,9 @@ def exponent(points: list[Point]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in logs) / spread
 
 
-def database() -> list[dict[str, Any]]:
+def database(most: int) -> list[dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, "benchmarks/database.py"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "benchmarks/database.py", str(most)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return found
