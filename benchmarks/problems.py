@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -222,36 +222,30 @@ def replan(index: int, number: int | None = None) -> Document:
     """A course some weeks later: what is past is given, the rest is booked, and a device goes out for ten days."""
     family = (*SINGLE, *LINKED)[index % 10]
     document = draw("replan", index, [family], (0.3, 0.5, 0.7)[index % 3], draw_number=number)
-    return outage(document, plan(read_problem(document), time_limit=60))
+    return outage(document, plan(read_problem(document), time_limit=60), (0.1, 0.25, 0.4)[index // 3 % 3])
 
 
-def outage(document: Document, result: Result) -> Document:
+def outage(document: Document, result: Result, past: float) -> Document:
     """Leave the resource out that the sessions of the ten days after now have most."""
     zone = document["site"]["timezone"]
     sessions = [s for answer in result.courses for s in answer.sessions]
     starts = sorted(session.start for session in sessions)
-    now = starts[len(starts) * 2 // 5] + timedelta(hours=1)
+    now = starts[round(len(starts) * past)] + timedelta(hours=1)
     until = now + timedelta(days=10)
     near = [hold.resource for s in sessions if now <= s.start < until for hold in s.holds if hold.kind in LENGTHS]
     out = max(sorted(set(near)), key=near.count)
     away = [iso(zone, now), iso(zone, until)]
     answers = {answer["id"]: answer.get("sessions", []) for answer in write_result(result)["courses"]}
-    past = {c.id: sum(s.start < now for s in c.sessions) for c in result.courses}
-    assert all(past.values())
+    done = {c.id: sum(s.start < now for s in c.sessions) for c in result.courses}
+    assert all(done.values())
     courses = []
     for course in document["courses"]:
-        mine = sorted(answers[course["id"]], key=lambda s: instant_of(s["start"]))
-        courses.append({**course, "locked": mine[: past[course["id"]]], "current": mine[past[course["id"]] :]})
+        mine = sorted(answers[course["id"]], key=lambda s: datetime.fromisoformat(s["start"]))
+        courses.append({**course, "locked": mine[: done[course["id"]]], "current": mine[done[course["id"]] :]})
     resources = [
         {**r, "unavailable": [*r.get("unavailable", []), away]} if r["id"] == out else r for r in document["resources"]
     ]
     return {**document, "now": iso(zone, now), "resources": resources, "courses": courses}
-
-
-def instant_of(text: str) -> Any:
-    from datetime import datetime
-
-    return datetime.fromisoformat(text)
 
 
 ROWS = {
