@@ -25,6 +25,10 @@ WEIGHTS = (20, 28, 48)
 """How far the bounds lead, in sixteenths, when the exact search has run out of steps."""
 BEAMS = (12, 96)
 """Nodes of each date when the calendar is too large to be made whole."""
+DIVES, DIVE_STEPS, LIKELY = (28, 48), 2000, 2
+"""Weights, and steps on each of how many start days, for a first plan."""
+FEW_STEPS, WIDER = 3000, 20
+"""Steps before the ceiling is raised for good, and by what part of the bound."""
 WIDEST = 500
 """From this many points between bound and ceiling on, the ceiling is left out."""
 SMALL, SMALL_GROWTH, GROWTH = 20_000, 8, 2.5
@@ -88,6 +92,8 @@ class JointSearch:
         found = INF
         for day in self.start_days:
             cost = START_POINTS * max(day - self.earliest, 0)
+            if self.out_of_time():
+                return 0
             if cost + max(quick_bound(chain, day, self.horizon) for chain in self.chains) < found:
                 found = min(found, cost + self._joint(day).bound())
         return found
@@ -131,11 +137,17 @@ class JointSearch:
             self._extend(label, entry[1])
         return JointAnswer(None, min(self.leak, self.ceiling))
 
-    def likely_day(self) -> int:
-        """The start day with the least bound."""
-        return min(
+    def likely_days(self) -> list[int]:
+        """The start days looked at so far, the one with the least bound first."""
+        rated = sorted(
             (START_POINTS * max(day - self.earliest, 0) + joint.bound(), day) for day, joint in self.joints.items()
-        )[1]
+        )
+        return [day for bound, day in rated if bound < INF]
+
+    @property
+    def is_leaky(self) -> bool:
+        """Whether a calendar of the last run had too many nodes, or took too long."""
+        return self.leak < INF
 
     def size(self) -> int:
         """How much there is in the calendars made so far."""
@@ -197,7 +209,18 @@ class JointSearch:
         points += LENGTH_POINTS * max(joint.last_given - joint.start_day, 0)
         ends = tuple(-INF for _ in self.chains)
         owed = self.links.owed_at_first(root.asked)
-        return Label(cost + points, root, tuple(treats), ends, tuple(resources), tuple(dates), owed, (), 0, None)
+        return Label(
+            cost + points,
+            root,
+            tuple(treats),
+            ends,
+            tuple(resources),
+            tuple(dates),
+            owed,
+            (),
+            0,
+            None,
+        )
 
     def _extend(self, label: Label, joint: Joint) -> None:
         """Offer every next date with the tracks that have a session on it, the led resource and the traced start."""
@@ -421,31 +444,41 @@ def plan_linked(search: JointSearch, *, ceiling: int, limit: int) -> JointAnswer
     below low ceilings first, each a little higher than what is proven by then: the first plan found is a cheapest one.
     """
     bound, best = search.floor(), JointAnswer(None, 0)
-    room, size = max(bound // 40, 4), 1
+    room, size, steps = max(bound // 40, 4), 1, FEW_STEPS
     while bound < min(ceiling, INF):
         top = min(ceiling, bound + room) if room < WIDEST else ceiling
-        answer = search.run(limit=limit, ceiling=top)
+        answer = search.run(limit=min(steps, limit), ceiling=top)
         bound = max(bound, answer.bound)
         if answer.cost is not None and answer.proven:
             return answer
-        if answer.bound < top:
+        if answer.bound < top and (steps >= limit or search.is_leaky):
             return _not_proven(search, bound, top, limit, best)
-        if best.cost is not None and bound >= best.cost:
-            return JointAnswer(best.cost, best.cost, best.plan)
         was, size = size, search.size()
-        if was == 1:
+        if answer.bound < top:
+            # The calendar is small, its bounds are wide: one long search is better than a few that begin anew.
+            steps, room = limit, max(2 * room, bound // WIDER)
+        elif was == 1:
             room *= 2
         else:
             wanted = log(SMALL_GROWTH if size < SMALL else GROWTH)
             room = min(max(int(wanted * room / log(max(size / was, 1.1))), 2), 3 * room)
-        if best.cost is None and was < SMALL <= size:
+        if best.cost is None and size >= SMALL:
             # A plan, if not the best, says how far the ceiling has to rise at most.
-            likely = search.likely_day()
-            best = search.run(limit=1000, ceiling=min(ceiling, bound + 6 * room), weight=28, beam=BEAMS[0], only=likely)
+            best = _dive(search, min(ceiling, bound + 6 * room))
             ceiling = min(ceiling, best.cost or ceiling)
         if ceiling - bound <= 2 * room:
             room = ceiling - bound
     return JointAnswer(best.cost, bound, best.plan)
+
+
+def _dive(search: JointSearch, ceiling: int) -> JointAnswer:
+    """A plan, soon, on one of the likely start days; or none."""
+    for weight in DIVES:
+        for day in search.likely_days()[:LIKELY]:
+            answer = search.run(limit=DIVE_STEPS, ceiling=ceiling, weight=weight, beam=BEAMS[0], only=day)
+            if answer.cost is not None:
+                return answer
+    return JointAnswer(None, 0)
 
 
 def _not_proven(search: JointSearch, bound: int, top: int, limit: int, best: JointAnswer) -> JointAnswer:
