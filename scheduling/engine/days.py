@@ -77,10 +77,16 @@ class Days:
         return id(step.offers) if step.given is None and step.current is None else id(step)
 
     def starts(self, step: Step, day: int, room: int) -> tuple[int, ...]:
-        """When the treatment of a session of the traced track may start, up to `room` points above the cheapest."""
-        profiles = self.profiles(self.traced or 0, step, day)
-        top = min((p.up_to[-1] for p in profiles if p.seconds), default=INF) + room
-        found = {s for p in profiles for s, points in zip(p.seconds, p.points, strict=True) if points <= top}
+        """When the treatment of a session of the traced track may start.
+
+        Up to `room` points above the cheapest start with the same resource: to change it may cost more than that.
+        """
+        found = {
+            second
+            for profile in self.profiles(self.traced or 0, step, day)
+            for second, points in zip(profile.seconds, profile.points, strict=True)
+            if points <= profile.up_to[-1] + room
+        }
         return tuple(sorted(found))
 
     def profiles(self, track: int, step: Step, day: int) -> list[Profile]:

@@ -99,7 +99,7 @@ class Joint:
             self.complete = False
 
     def _widen(self, room: int) -> None:
-        """Follow the starts of the traced track that cost up to `room` points more than the cheapest of their date.
+        """Follow the starts of the traced track up to `room` points above the cheapest of their date and resource.
 
         A plan below the ceiling has no others: the bound of the start day has the cheapest ones.
         """
@@ -327,13 +327,13 @@ class Joint:
         )
         starts: tuple[int, ...] = NOWHEN
         others = tuple((node.placed[i], node.last[i]) for i in self.links.measured if i != traced)
-        key: tuple = (day, tracks, kinds, others)
+        begun = tuple(node.placed[i] > 0 for i in tracks)
+        key: tuple = (day, tracks, kinds, others, begun)
         if traced in tracks:
             starts = self._starts_on(steps[tracks.index(traced)], day)
         elif tied:
             before = self.chains[traced].steps[node.placed[traced] - 1]
-            begun = tuple(node.placed[i] > 0 for i in tracks)
-            starts, key = node.starts, (*key, self.pairs.kind(before), node.last[traced], begun)
+            starts, key = node.starts, (*key, self.pairs.kind(before), node.last[traced])
         found = self._costs.get(key)
         if found is None:
             found = self._costs[key] = self._find_costs(node, day, tracks, steps, starts)

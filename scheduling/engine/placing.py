@@ -92,7 +92,9 @@ def _alone(intake: Intake, course: Course) -> Draft:
 
 
 def _changes_nothing(intake: Intake, course: Course, draft: Draft) -> bool:
-    """Whether a plan has neither a move nor a change of resource: nothing that the others could be the cause of."""
+    """Whether all stays as it is booked, with no change of resource: nothing that the others could be the cause of."""
+    if len(course.locked) + len(course.current) < len(draft.sessions):
+        return False
     parts = sessions_cost(intake.problem, course, draft.sessions, intake.hours)
     return parts.moved == parts.continuity == 0 and parts.total <= LEAST_MOVE
 

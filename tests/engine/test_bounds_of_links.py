@@ -1,0 +1,132 @@
+"""Small clinics, by the minute: the best plan lies behind a start or a date that a careless bound leaves out."""
+
+from .judging import planned
+
+WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def daily(sessions, slip=0):
+    return [
+        {
+            "name": "daily",
+            "periods": sessions,
+            "period_days": 1,
+            "per_period": 1,
+            "min_gap_hours": 0,
+            "slip_days": slip,
+        }
+    ]
+
+
+def visit(kind=None):
+    holds = [] if kind is None else [{"kind": kind, "from": 0, "to": 30}]
+    return {"minutes": 30, "treatment": [0, 30], "holds": holds}
+
+
+def course(course_id="c1", **more):
+    start = {"earliest_start": "2026-12-07", "latest_start": "2026-12-07", "preferred_time": "09:00"}
+    return {"id": course_id, "protocol": "p", **start, **more}
+
+
+def clinic(tracks, links, resources, hours, courses, *, grid=5, bookings=()):
+    """From Monday, December 7, on."""
+    kinds = {resource["kind"] for resource in resources}
+    visits = {"none": visit(), **{kind: visit(kind) for kind in kinds}}
+    return {
+        "format": "course-planning/1",
+        "site": {
+            "timezone": "America/New_York",
+            "grid_minutes": grid,
+            "opening_hours": {key: [*hours] for key in WEEK},
+        },
+        "horizon_end": "2026-12-20",
+        "resources": resources,
+        "bookings": [
+            {"resource": name, "seat": 0, "start": f"2026-12-{day:02}T{a}-05:00", "end": f"2026-12-{day:02}T{b}-05:00"}
+            for name, day, a, b in bookings
+        ],
+        "protocols": {"p": {"visits": visits, "tracks": tracks, "links": links}},
+        "courses": courses,
+    }
+
+
+def starts(written):
+    return [
+        [(s["track"], s["start"][8:16]) for s in answer["sessions"]]
+        for answer in sorted(written["courses"], key=lambda answer: answer["id"])
+    ]
+
+
+def test_a_late_start_on_the_same_chair_is_cheaper_than_two_changes_of_chair():
+    """A change costs 8, so that a start 15 steps away with the chair of both neighbours is the best of its date."""
+    document = clinic(
+        [
+            {"name": "dose", "visit": "chair", "phases": daily(3), "continuity": "chair"},
+            {"name": "talk", "visit": "none", "phases": daily(1), "first_day": 2},
+        ],
+        [{"type": "window", "track": "talk", "after": "dose", "min_hours": 0, "max_hours": 5}],
+        [{"id": "chair-1", "kind": "chair"}, {"id": "chair-2", "kind": "chair"}],
+        [["09:00", "12:00"]],
+        [course()],
+        bookings=[
+            ("chair-2", 7, "08:00", "18:00"),
+            ("chair-1", 8, "08:00", "10:15"),
+            ("chair-2", 8, "09:30", "18:00"),
+            ("chair-2", 9, "08:00", "18:00"),
+        ],
+    )
+    written = planned(document)
+    assert (written["cost"], written["bound"]) == (8 + 15 + 6, 8 + 15 + 6)
+    assert starts(written) == [[("dose", "07T09:00"), ("dose", "08T10:15"), ("dose", "09T09:00"), ("talk", "09T09:30")]]
+
+
+def test_a_sequence_limits_the_first_session_of_its_track_and_no_later_one_on_the_same_date():
+    """On the second day only a first session would have to come early; the second one may come when it likes."""
+    document = clinic(
+        [
+            {"name": "call", "visit": "none", "phases": daily(1)},
+            {"name": "scan", "visit": "room", "phases": daily(1)},
+            {"name": "dose", "visit": "none", "phases": daily(2, slip=2)},
+        ],
+        [
+            {"type": "window", "track": "scan", "after": "call", "min_hours": 0, "max_hours": 5},
+            {"type": "sequence", "track": "dose", "after": "scan", "min_hours": 0, "max_hours": 23.75},
+        ],
+        [{"id": "room", "kind": "room", "hours": {key: [["09:00", "09:30"]] for key in WEEK}}],
+        [["08:00", "08:30"], ["09:00", "09:30"], ["12:00", "12:30"]],
+        [course(preferred_time="12:00")],
+    )
+    written = planned(document)
+    assert (written["cost"], written["bound"]) == (4 + 48 + 36, 4 + 48 + 36)
+    assert starts(written) == [[("call", "07T08:00"), ("scan", "07T09:00"), ("dose", "07T12:00"), ("dose", "08T12:00")]]
+
+
+def test_a_missed_session_that_another_course_makes_dearer_counts_in_no_bound():
+    """The first of them would be as well off half an hour later, where the second one could have its wish."""
+    document = clinic(
+        [{"name": "dose", "visit": "chair", "phases": daily(2)}],
+        [],
+        [{"id": "chair-1", "kind": "chair"}],
+        [["09:00", "11:00"]],
+        [
+            course(preferred_time="09:29", current=booked("09:00")),
+            course(
+                "c2",
+                current=booked("10:00"),
+                availability={"mon": [["09:00", "09:30"], ["10:00", "10:30"]], "tue": [["10:00", "10:30"]]},
+            ),
+        ],
+        grid=30,
+    )
+    written = planned(document)
+    assert (written["cost"], written["bound"]) == (4 + 4 + 2, 4 + 4 + 2)
+    assert starts(written) == [
+        [("dose", "07T09:30"), ("dose", "08T09:00")],
+        [("dose", "07T09:00"), ("dose", "08T10:00")],
+    ]
+
+
+def booked(time):
+    """The second session as it is booked, on Tuesday."""
+    holds = [{"kind": "chair", "resource": "chair-1", "seat": 0}]
+    return [{"track": "dose", "number": 2, "start": f"2026-12-08T{time}:00-05:00", "holds": holds}]
