@@ -37,7 +37,7 @@ def clinic(tracks, links, resources, hours, courses, *, grid=5, bookings=()):
         "site": {
             "timezone": "America/New_York",
             "grid_minutes": grid,
-            "opening_hours": {key: [*hours] for key in WEEK},
+            "opening_hours": {day: [*hours] for day in WEEK},
         },
         "horizon_end": "2026-12-20",
         "resources": resources,
@@ -92,7 +92,7 @@ def test_a_sequence_limits_the_first_session_of_its_track_and_no_later_one_on_th
             {"type": "window", "track": "scan", "after": "call", "min_hours": 0, "max_hours": 5},
             {"type": "sequence", "track": "dose", "after": "scan", "min_hours": 0, "max_hours": 23.75},
         ],
-        [{"id": "room", "kind": "room", "hours": {key: [["09:00", "09:30"]] for key in WEEK}}],
+        [{"id": "room", "kind": "room", "hours": {day: [["09:00", "09:30"]] for day in WEEK}}],
         [["08:00", "08:30"], ["09:00", "09:30"], ["12:00", "12:30"]],
         [course(preferred_time="12:00")],
     )
