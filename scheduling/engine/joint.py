@@ -10,12 +10,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import nsmallest
 from itertools import combinations
 
+from .chain import kept_dates
 from .days import NOWHEN, Days, TimeUp
 from .links import NO_BAND, Asked, Band, Links
 from .options import INF, Chain, Step
+from .patterns import Dates, Patterns
 from .rating import Node, Rating, Way, gap_of
 from .tables import LENGTH_POINTS, Tables
 
@@ -23,6 +26,10 @@ MAX_NODES = 30_000
 
 Key = tuple[int, tuple[int, ...], tuple[int, ...], Asked]
 """Of a node: date, placed, last, asked."""
+
+
+Parts = tuple[int, int, tuple[tuple[int, int], ...]]
+"""The rest without `length`, its `length`, and for tracks with `max_in` what turns a pattern's value into that."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +69,10 @@ class Joint:
         self.possible = all(table.possible for table in self.tables)
         self.paced = [Tables(chain, start_day, horizon) for chain in chains] if self.possible else []
         self.rating = Rating(chains, days)
+        self.keep = [kept_dates(chain) for chain in chains]
+        self.soonest = [self._soonest(table) for table in self.tables] if self.possible else []
+        self.patterns: dict[int, Patterns] = {}
+        self._found_parts: dict[tuple, Parts] = {}
         self.complete = True
         self.nodes: dict[tuple, Node] = {}
         self._costs: dict[tuple, list[list[int]]] = {}
@@ -83,10 +94,11 @@ class Joint:
         rest = self._rest(self.start_day - 1, *self._given())
         return rest + LENGTH_POINTS * max(self.last_given - self.start_day, 0)
 
-    def build(self, ceiling: int = INF, *, beam: int = 0) -> None:
+    def build(self, ceiling: int = INF, *, beam: int = 0, patterned: bool = False) -> None:
         """Make every node that a plan below `ceiling` can pass, then the values from the last date back.
 
-        With a `beam`, only so many nodes of each date, the most promising: the values are then no bounds.
+        With a `beam`, only so many nodes of each date, the most promising: the values are then no bounds. If it is
+        `patterned`, there are `patterns` for labels to look at as well.
         """
         self.ceiling, self.beam, self.complete = ceiling, beam, True
         self._widen(INF if beam else ceiling - self.bound())
@@ -94,7 +106,7 @@ class Joint:
         self.root = self._root()
         self.root.reached, self.root.came = 0, [0] * len(self.root.starts)
         try:
-            self._build(self.root)
+            self._build(self.root, patterned)
         except TimeUp:
             self.complete = False
 
@@ -115,7 +127,13 @@ class Joint:
             self._starts[key] = self.pairs.starts(step, day, self.room)
         return self._starts[key]
 
-    def _build(self, root: Node) -> None:
+    def _build(self, root: Node, patterned: bool) -> None:
+        self.patterns, self._found_parts = {}, {}
+        if patterned and self.ceiling < INF:
+            self._keep_patterns(root)
+            if self.rest_with(root, self.earliest_at(root)) >= self.ceiling:
+                root.value = [INF] * (self.rating.width * len(root.starts))
+                return
         beam = self.beam
         layers: dict[int, list[Node]] = {root.day: [root]}
         order: list[Node] = []
@@ -133,13 +151,29 @@ class Joint:
 
     def _rest(self, day: int, placed: tuple[int, ...], last: tuple[int, ...]) -> int:
         """What is left after a date at least, each track for itself; `length` by the track that needs most."""
+        total, most, _ = self._parts(day, placed, last)
+        return min(total + most, INF)
+
+    def _parts(self, day: int, placed: tuple[int, ...], last: tuple[int, ...]) -> Parts:
         here = LENGTH_POINTS * max(day, self.start_day, self.last_given)
-        total, most = 0, max(LENGTH_POINTS * self.furthest - here, 0)
+        total, most, limited = 0, max(LENGTH_POINTS * self.furthest - here, 0), []
         for i, chain in enumerate(self.chains):
             if placed[i] < len(chain.steps):
                 rest, end = self._rest_of(i, placed[i], last[i])
                 total += rest
                 most = max(most, end - here - rest)
+                if i in self.patterns:
+                    limited.append((i, LENGTH_POINTS * (last[i] if placed[i] else self.start_day) - here - rest))
+        return total, most, tuple(limited)
+
+    def rest_with(self, node: Node, earliest: tuple[Dates, ...]) -> int:
+        """What is left after a node at least, `max_in` kept by each track for itself."""
+        key = (node.day, node.placed, node.last)
+        if key not in self._found_parts:
+            self._found_parts[key] = self._parts(*key)
+        total, most, limited = self._found_parts[key]
+        for i, extra in limited:
+            most = max(most, self.patterns[i].value[node.placed[i]].get((node.last[i], earliest[i]), INF) + extra)
         return min(total + most, INF)
 
     def _rest_of(self, i: int, placed: int, last: int) -> tuple[int, int]:
@@ -194,6 +228,57 @@ class Joint:
             else:
                 bands.append(chain.reach(chain.steps[placed[i] - 1], last[i]))
         return Node(day, placed, last, asked, starts, tuple(bands))
+
+    def _keep_patterns(self, root: Node) -> None:
+        """For the tracks with `max_in`, what each alone costs if it keeps it."""
+        here = max(root.day, self.start_day, self.last_given)
+        for i, chain in enumerate(self.chains):
+            if any(self.keep[i]) and root.placed[i] < len(chain.steps):
+                others = sum(
+                    self._rest_of(j, root.placed[j], root.last[j])[0]
+                    for j, other in enumerate(self.chains)
+                    if j != i and root.placed[j] < len(other.steps)
+                )
+                last, first = root.last[i], self.earliest_at(root)[i]
+                top = self.ceiling - others + LENGTH_POINTS * (here - (last if root.placed[i] else self.start_day))
+                after = partial(self.dates_after, i)
+                self.patterns[i] = Patterns(self.paced[i], after, root.placed[i], last, first, top)
+
+    def earliest_at(self, root: Node) -> tuple[Dates, ...]:
+        """By track, the first dates that `max_in` leaves the sessions after the locked ones at its head."""
+        found = []
+        for i, chain in enumerate(self.chains):
+            dates: Dates = ()
+            for k, step in enumerate(chain.steps[: root.placed[i]]):
+                if step.given is not None:
+                    dates = self.dates_after(i, k, dates, step.given.day)
+            found.append(dates)
+        return tuple(found)
+
+    def dates_after(self, track: int, k: int, held: Dates, day: int) -> Dates:
+        """The first dates that `max_in` leaves the sessions after session k (from 0) of a track; 0 binds nothing."""
+        keep, steps = self.keep[track][k], self.chains[track].steps
+        if not keep:
+            return ()
+        out = []
+        for ahead in range(1, keep + 1):
+            least = held[ahead] if ahead < len(held) else 0
+            follow = steps[k + ahead]
+            if follow.max_in is not None and follow.max_in[0] == ahead and follow.given is None:
+                least = max(least, day + follow.max_in[1])
+            out.append(least if least > max(day + ahead, self.soonest[track][k + ahead]) else 0)
+        while out and not out[-1]:
+            out.pop()
+        return tuple(out)
+
+    @staticmethod
+    def _soonest(table: Tables) -> list[int]:
+        """By session, the first date that it can have."""
+        out: list[int] = []
+        for days, step in zip(table.days, table.chain.steps, strict=True):
+            first = out[-1] + 1 if out and step.given is None else 0
+            out.append(next((day for day in days if day >= first), first))
+        return out
 
     def next_days(self, track: int, placed: int, last: int) -> list[int]:
         """The dates on which the next session of a track can lie."""

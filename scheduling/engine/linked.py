@@ -18,6 +18,7 @@ from .days import END, Days, TimeUp
 from .joint import MAX_NODES, Joint
 from .links import Band, Event, Links, Owed
 from .options import INF, Chain, Step
+from .patterns import Dates
 from .rating import Node, Way
 from .tables import LENGTH_POINTS, quick_bound, step_back
 
@@ -27,7 +28,7 @@ BEAMS = (12, 96)
 """Nodes of each date when the calendar is too large to be made whole."""
 DIVES, DIVE_STEPS, LIKELY = (28, 48), 2000, 2
 """Weights, and steps on each of how many start days, for a first plan."""
-FEW_STEPS, WIDER = 3000, 20
+FEW_STEPS, WIDER = 10_000, 40
 """Steps before the ceiling is raised for good, and by what part of the bound."""
 WIDEST = 500
 """From this many points between bound and ceiling on, the ceiling is left out."""
@@ -46,6 +47,8 @@ class Label:
     resources: tuple[int, ...]
     dates: tuple[tuple[int, ...], ...]
     """By track: the dates of its last sessions, as many as `max_in` looks at."""
+    earliest: tuple[Dates, ...]
+    """By track: the first dates that `max_in` leaves its next sessions."""
     owed: Owed
     chosen: tuple[tuple[int, int, int], ...]
     """On this date: (track, start, resource index)."""
@@ -84,6 +87,7 @@ class JointSearch:
         self.start_days = start_days(chains[0], earliest, latest)
         self.joints: dict[int, Joint] = {}
         self.change = chains[0].continuity_points
+        self.patterned = False
         self.recent = [max((s.max_in[0] for s in chain.steps if s.max_in is not None), default=0) for chain in chains]
         self.steps = 0
 
@@ -178,8 +182,10 @@ class JointSearch:
         if kind == "quick":
             self._push(cost + joint.bound(), cost, -1, ("tables", day, cost))
             return
-        if joint.root is None or joint.ceiling < self.ceiling - cost or joint.beam != self.beam:
-            joint.build(self.ceiling - cost if self.ceiling < INF else INF, beam=self.beam)
+        known = joint.root is not None and joint.ceiling >= self.ceiling - cost and joint.beam == self.beam
+        if not known or (self.patterned and not joint.patterns):
+            ceiling = self.ceiling - cost if self.ceiling < INF else INF
+            joint.build(ceiling, beam=self.beam, patterned=self.patterned)
         if not joint.complete:
             self.leak = min(self.leak, bound)
             if not self.beam:
@@ -216,6 +222,7 @@ class JointSearch:
             ends,
             tuple(resources),
             tuple(dates),
+            joint.earliest_at(root),
             owed,
             (),
             0,
@@ -230,16 +237,21 @@ class JointSearch:
             if not self._within_limits(label, way):
                 continue
             base, owed = label.cost + way.points, self._owed(joint, label, way)
+            least = 0
+            if joint.patterns:
+                least = base + joint.rest_with(way.node, self._earliest_after(joint, label, way))
+                if least >= self.ceiling:
+                    continue
             for at in self._starts_of(label, way):
                 begin = at * width
                 if led in way.tracks:
                     for r in range(width):
                         parts = way.total[begin + r] + owed
-                        bound = base - (-parts // unit) + step_back(self.change, label.resources[led], r)
+                        bound = max(base - (-parts // unit), least) + step_back(self.change, label.resources[led], r)
                         if bound < self.ceiling:
                             ways.append((bound, number, at, r, way, owed))
                 else:
-                    bound = base - (-(way.total[begin + label.resources[led]] + owed) // unit)
+                    bound = max(base - (-(way.total[begin + label.resources[led]] + owed) // unit), least)
                     if bound < self.ceiling:
                         ways.append((bound, number, at, 0, way, owed))
         ways.sort(key=lambda way: way[:4])
@@ -263,6 +275,14 @@ class JointSearch:
         return tuple(
             (*dates, way.day)[-self.recent[i] :] if i in way.tracks and self.recent[i] else dates
             for i, dates in enumerate(label.dates)
+        )
+
+    def _earliest_after(self, joint: Joint, label: Label, way: Way) -> tuple[Dates, ...]:
+        if not joint.patterns:
+            return label.earliest
+        return tuple(
+            joint.dates_after(i, label.node.placed[i], held, way.day) if i in way.tracks else held
+            for i, held in enumerate(label.earliest)
         )
 
     def _owed(self, joint: Joint, label: Label, way: Way) -> int:
@@ -316,7 +336,7 @@ class JointSearch:
                 if floor > bound:
                     self._push(floor, base + points, depth, ("way", joint, label, ways, number, position, True, False))
                     return None
-            made = self._label(label, way, steps, chosen, here, at)
+            made = self._label(joint, label, way, steps, chosen, here, at)
             if made is not None:
                 break
             if alone:
@@ -334,6 +354,7 @@ class JointSearch:
 
     def _label(
         self,
+        joint: Joint,
         label: Label,
         way: Way,
         steps: tuple[Step, ...],
@@ -359,8 +380,10 @@ class JointSearch:
         owed = self.links.owed_after(label.owed, label.node.placed, way.day, events)
         if owed is None:
             return None
-        dates = self._dates_after(label, way)
-        return Label(cost, way.node, tuple(treats), tuple(ends), tuple(resources), dates, owed, chosen, at, label)
+        dates, earliest = self._dates_after(label, way), self._earliest_after(joint, label, way)
+        return Label(
+            cost, way.node, tuple(treats), tuple(ends), tuple(resources), dates, earliest, owed, chosen, at, label
+        )
 
     def _is_new(self, label: Label, joint: Joint) -> bool:
         if self._is_whole(label.node):
@@ -456,7 +479,8 @@ def plan_linked(search: JointSearch, *, ceiling: int, limit: int) -> JointAnswer
         was, size = size, search.size()
         if answer.bound < top:
             # The calendar is small, its bounds are wide: one long search is better than a few that begin anew.
-            steps, room = limit, max(2 * room, bound // WIDER)
+            steps, room = limit, max(room, bound // WIDER)
+            search.patterned = any(search.recent)
         elif was == 1:
             room *= 2
         else:

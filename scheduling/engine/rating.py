@@ -14,7 +14,7 @@ from .multipliers import HOPE, UNIT, Limit, limits_of, reliefs
 from .options import INF, Chain
 from .tables import step_back
 
-ROUNDS = 10
+ROUNDS = 5
 """How often prices are changed for better bounds of one start day."""
 
 
