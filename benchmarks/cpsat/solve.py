@@ -28,8 +28,20 @@ PARAMETERS: dict[str, Any] = {
 """The best of those tried. The linear relaxation of this model lies close to its optimum: one worker solves all of it
 (`max_lp`), the other looks for plans around the best one (LNS). Cuts and probing cost more here than they bring."""
 
+QUICKLY: dict[str, Any] = {
+    "num_workers": 2,
+    "random_seed": 1,
+    "subsolvers": ["default_lp"],
+    "linearization_level": 0,
+    "cp_model_probing_level": 0,
+}
+"""For one of many courses: a good plan in few seconds, which the search for a proof would not give."""
+
 TOGETHER: dict[str, Any] = {"num_workers": 2, "random_seed": 1, "cp_model_probing_level": 0}
 """For several courses at once, where the relaxation is too large to be solved: CP-SAT's own choice, with the hint."""
+
+ONE_BY_ONE = 0.75
+"""The share of the time in which the courses of an intake are planned in turn, for the hint."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +72,16 @@ def solve(problem: Problem, *, limit: float, **parameters: Any) -> Answer:
 
 
 def solve_together(problem: Problem, *, limit: float, **parameters: Any) -> Answer:
-    """Courses one by one for half of the time, each beside those before; then all at once, with that plan as a hint."""
+    """Courses one by one, each beside those before; then all at once, with that plan as a hint."""
     answers: list[Answer] = []
-    for course in sorted(problem.courses, key=lambda course: -len(problem.protocol_of(course).tracks)):
-        beside = replace(
-            problem,
-            courses=(course,),
-            bookings=(*problem.bookings, *(booking for answer in answers for booking in seat_time(problem, answer))),
-        )
-        share = limit / 2 / len(problem.courses)
-        answers.append(solve_once(beside, limit=share, **{**PARAMETERS, **parameters}))
+    courses = sorted(problem.courses, key=lambda course: -len(problem.protocol_of(course).tracks))
+    left = limit * ONE_BY_ONE
+    for index, course in enumerate(courses):
+        taken = (booking for answer in answers for booking in seat_time(problem, answer))
+        beside = replace(problem, courses=(course,), bookings=(*problem.bookings, *taken))
+        share = left / (len(courses) - index)
+        answers.append(solve_once(beside, limit=share, **{**QUICKLY, **parameters}))
+        left -= answers[-1].solve_seconds
     plans = {plan.id: plan for answer in answers if answer.result is not None for plan in answer.result.courses}
     built = sum(answer.build_seconds for answer in answers)
     spent = sum(answer.solve_seconds for answer in answers)
