@@ -146,7 +146,8 @@ def way_in_words(relaxation: Relaxation, names: Names | None = None) -> str:
         return ""
     span = say_span(relaxation.start, relaxation.end)
     if relaxation.type == "free_patient":
-        return f"have the patient come {span}"
+        several = relaxation.start.date() != relaxation.end.date()
+        return f"have the patient come {'at any time ' if several else ''}{span}"
     return f"add one more {names.resource(relaxation.kind, [relaxation.skill])} {span}"
 
 

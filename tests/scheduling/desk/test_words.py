@@ -54,7 +54,7 @@ WAYS_OUT: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"type": "free_patient", "from": "2026-12-01T14:00:00+00:00", "to": "2026-12-02T15:00:00+00:00"},
-        "Have the patient come from Tuesday, December 1 at 9:00 AM to Wednesday, December 2 at 10:00 AM.",
+        "Have the patient come at any time from Tuesday, December 1 at 9:00 AM to Wednesday, December 2 at 10:00 AM.",
         "free:2026-12-01T09.00:2026-12-02T10.00",
     ),
     (
