@@ -412,6 +412,10 @@ class JointSearch:
                 b = (other.treats[i] + follow.least, other.treats[i] + follow.most)
                 if not self._reaches(joint, i, node, a, b, 1):
                     return False
+        if any(
+            self.links.is_yet_to_judge(tie, one.ends[tie.after], other.ends[tie.after]) for tie in self.links.windows
+        ):
+            return False
         for tie in self.links.ties:
             if tie.type in ("at_least", "apart") or one.ends[tie.after] == other.ends[tie.after]:
                 continue

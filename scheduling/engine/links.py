@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .options import INF, Chain, Step, seconds_at_least, seconds_at_most
 from .problem import Problem
@@ -69,6 +70,20 @@ class Links:
         """The track whose last start the bounds follow to the minute."""
         self.timed = {tie.after for tie in self.ties if tie.type in ("window", "sequence", "at_least")}
         """Tracks whose times of day bind others, so that the bounds may look at them in bands."""
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether a locked session that is not at its track's head lies before the one before it, by number.
+
+        Nothing judges that pair, but a search date by date never comes to the second one.
+        """
+        return any(
+            before.given.day >= step.given.day
+            for chain in self.chains
+            for k, (before, step) in enumerate(pairwise(chain.steps), 2)
+            if before.given is not None and step.given is not None
+            if any(earlier.given is None for earlier in chain.steps[:k])
+        )
 
     @staticmethod
     def _is_loose(chain: Chain) -> bool:
@@ -276,6 +291,10 @@ class Links:
             if latest and not tie.low <= treat - end <= tie.high:
                 return False
         return True
+
+    def is_yet_to_judge(self, tie: Tie, end: int, other_end: int) -> bool:
+        """Whether locked sessions under a `window` link may keep it to the one of two ends and not to the other."""
+        return end != other_end and any(treat >= min(end, other_end) for _, treat in self.given[tie.track])
 
     def _tie_kept(
         self, tie: Tie, placed: tuple[int, ...], ends: tuple[int, ...], event: Event, events: list[Event]

@@ -104,7 +104,7 @@ def solve(desk: Desk, course: Course, chains: list[Chain], ceiling: int) -> tupl
     most = max(int(MAX_NODES * desk.effort), LEAST_NODES)
     search = JointSearch(chains, links, days, earliest, latest, horizon, desk.out_of_time, most)
     answer = plan_linked(search, ceiling=ceiling, limit=max(int(JOINT_STEPS * desk.effort), LEAST_STEPS))
-    return answer.cost, answer.bound, _free_of(chains, answer.plan)
+    return answer.cost, 0 if links.goes_back else answer.bound, _free_of(chains, answer.plan)
 
 
 def _solve_chain(

@@ -126,6 +126,41 @@ def test_a_missed_session_that_another_course_makes_dearer_counts_in_no_bound():
     ]
 
 
+def test_a_session_comes_late_enough_for_a_locked_one_that_is_measured_from_it():
+    """The cheaper start is no better for what follows: the locked talk would come more than four hours after it."""
+    phases = [{**daily(1)[0], "periods": 2, "period_days": 2}]
+    document = clinic(
+        [{"name": "dose", "visit": "none", "phases": phases}, {"name": "talk", "visit": "none", "phases": daily(1)}],
+        [{"type": "window", "track": "talk", "after": "dose", "min_hours": 0, "max_hours": 4}],
+        [],
+        [["09:00", "16:00"]],
+        [course(locked=[locked("talk", 1, "2026-12-07T15:00")])],
+    )
+    written = planned(document)
+    assert (written["cost"], written["bound"]) == (8 + 18, 8 + 18)
+    assert starts(written) == [[("dose", "07T10:30"), ("dose", "09T09:00"), ("talk", "07T15:00")]]
+
+
+def test_locked_sessions_that_go_back_in_time_rule_no_plan_out():
+    """Session 3 was held before session 2, which nothing judges; a plan is there, though it may not be found."""
+    document = clinic(
+        [
+            {"name": "talk", "visit": "none", "phases": daily(1)},
+            {"name": "dose", "visit": "none", "phases": daily(4, slip=7)},
+        ],
+        [{"type": "apart", "tracks": ["talk", "dose"]}],
+        [],
+        [["09:00", "11:00"]],
+        [course(locked=[locked("dose", 2, "2026-12-12T10:00"), locked("dose", 3, "2026-12-10T10:00")])],
+    )
+    written = planned(document)
+    assert (written["courses"][0]["status"], written["bound"]) == ("unknown", 0)
+
+
+def locked(track, number, start):
+    return {"track": track, "number": number, "start": f"{start}:00-05:00", "holds": []}
+
+
 def booked(time):
     """The second session as it is booked, on Tuesday."""
     holds = [{"kind": "chair", "resource": "chair-1", "seat": 0}]
