@@ -208,7 +208,9 @@ def _say_bottleneck(short: Bottleneck, answer: Answer) -> str:
     if short.further:
         return f"Bottleneck: {name}. One more would let {count_of(short.further, 'further course')} fit."
     used = f"The tightest is {name}: at the hours that the patients wish, {share} of its time is held."
-    return used if answer.fit == answer.asked else f"No single seat more would let a further course fit. {used}"
+    if answer.fit == answer.asked or answer.cut_short:
+        return used
+    return f"No single seat more would let a further course fit. {used}"
 
 
 def _name_kind(kind: str, answer: Answer) -> str:
