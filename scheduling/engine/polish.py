@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .cost import sessions_cost
 from .dayboard import DayBoard
 from .intake import Intake, Taken
-from .options import INF, Chain, Step, board_line_starts, body_set, chains_of
+from .options import INF, Chain, Step, board_line_starts, body_set, chains_of, first_resource
 from .problem import Course, PlacedHold, PlacedSession
 from .rules import course_violations
 from .seats import spans_of
@@ -115,9 +115,7 @@ class Polisher:
         return Shape(course, chains, starts, [])
 
     def _spot(self, shape: Shape, track: int, step: Step, session: PlacedSession) -> Spot:
-        kinds = [hold.kind for hold in step.visit.holds]
-        kind = shape.chains[track].track.continuity
-        resource = session.holds[kinds.index(kind)].resource if kind in kinds and session.holds else None
+        resource = first_resource(shape.chains[track].track.continuity, step.visit, session)
         return Spot(shape, track, step, self.line.floor(session.start), session.holds, resource)
 
     def _write(self, shape: Shape) -> None:

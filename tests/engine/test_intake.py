@@ -108,6 +108,15 @@ def test_locked_sessions_that_contradict_each_other_are_kept_as_they_are():
     assert answer.sessions[:2] == given
 
 
+def test_a_locked_session_without_the_seat_that_is_kept_from_one_to_the_next_is_no_obstacle():
+    """As before a change of the protocol: the visit asks for a nurse now, and the locked one had none."""
+    shape = protocol(track(phases=(phase(1, 7, 2, slip_days=7),), continuity="nurse"))
+    given = (session(1, "2026-12-07T08:00", holds=(("chair", "chair-1", 0),)),)
+    problem = clinic(shape, course=patient(locked=given))
+    result = plan(replace(problem, courses=(*problem.courses, patient(id="c2"))), time_limit=5)
+    assert [answer.status for answer in result.courses] == ["planned", "planned"]
+
+
 def test_polishing_keeps_every_date_and_makes_the_whole_cheaper():
     document = make(1, families=["tms", "spravato", "ketamine"], courses=8, load=0.4)
     intake = Intake(read_problem(document), time.monotonic() + 60)
