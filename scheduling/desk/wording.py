@@ -42,10 +42,16 @@ def describe_relaxations(relaxations: Sequence[Mapping[str, Any]], *, course: Co
         {
             "text": say_relaxation(item, course.site, names),
             "try": _trial_of(item, course),
-            "who": WHO_CAN.get(item["type"], ""),
+            "who": _say_who(item, course),
         }
         for item in relaxations
     ]
+
+
+def _say_who(item: Mapping[str, Any], course: Course) -> str:
+    if item["type"] == "free_patient" and course.availability:
+        return "the patient has to agree; then change the wishes"
+    return WHO_CAN.get(item["type"], "")
 
 
 def _trial_of(item: Mapping[str, Any], course: Course) -> str:

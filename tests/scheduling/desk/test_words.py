@@ -86,6 +86,14 @@ def test_hours_are_not_added_to_a_patient_who_can_always_come():
     assert (way["try"], way["who"]) == ("", "the patient has to agree; then correct the absences")
 
 
+@pytest.mark.django_db
+def test_hours_for_more_than_a_week_are_a_matter_of_the_wishes():
+    course = Course(site=Site(timezone="America/New_York"), availability={"mon": [["08:00", "12:00"]]})
+    item = {"type": "free_patient", "from": "2026-12-01T14:00:00+00:00", "to": "2027-01-12T15:00:00+00:00"}
+    (way,) = describe_relaxations([item], course=course)
+    assert (way["try"], way["who"]) == ("", "the patient has to agree; then change the wishes")
+
+
 def test_months_begin_on_sunday_and_show_each_chip_once():
     chips = [
         Chip(datetime(2026, 12, 31, 23, 30, tzinfo=NEW_YORK), "Visit 1", "booked", "Booked"),
