@@ -13,13 +13,15 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import itertools
+
 from scheduling.engine import plan, read_problem  # noqa: E402
 from scheduling.engine.options import Chain, chains_of  # noqa: E402
 from scheduling.engine.seats import Board  # noqa: E402
 from scheduling.engine.tables import Tables  # noqa: E402
 from scheduling.engine.timeline import Timeline, reach_of  # noqa: E402
 
-WEEK = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), [["09:00", "12:00"]])
+WEEK = {key: [["09:00", "12:00"]] for key in ("mon", "tue", "wed", "thu", "fri")}
 TAKEN = [
     ("A", "2027-01-05", "09:00", "11:00"),
     ("B", "2027-01-05", "09:00", "09:30"),
@@ -129,7 +131,7 @@ def picture(chain: Chain, tables: Tables, chosen: list[Spot], cost: int) -> str:
         out.append(
             f'<text class="head" x="12" y="{y}">{date.fromordinal(day):%A %b} {date.fromordinal(day).day}</text>'
         )
-    path = set(zip(chosen, chosen[1:], strict=False))
+    path = set(itertools.pairwise(chosen))
     for one in sorted(spots, key=lambda spot: spot):
         for other in spots:
             follows = other.session == one.session + 1 and other.day in tables.next_days(one.session, one.day)
