@@ -242,7 +242,7 @@ class Joint:
                 last, first = root.last[i], self.earliest_at(root)[i]
                 top = self.ceiling - others + LENGTH_POINTS * (here - (last if root.placed[i] else self.start_day))
                 after = partial(self.dates_after, i)
-                self.patterns[i] = Patterns(self.paced[i], after, root.placed[i], last, first, top)
+                self.patterns[i] = Patterns(self.paced[i], after, root.placed[i], last, first, top, self.out_of_time)
 
     def earliest_at(self, root: Node) -> tuple[Dates, ...]:
         """By track, the first dates that `max_in` leaves the sessions after the locked ones at its head."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .days import TimeUp
 from .options import INF
 from .tables import Tables
 
@@ -25,8 +26,9 @@ class Patterns:
         last: int,
         dates: Dates,
         ceiling: int,
+        out_of_time: Callable[[], bool],
     ) -> None:
-        self.table, self.after, self.ceiling = table, after, ceiling
+        self.table, self.after, self.ceiling, self.out_of_time = table, after, ceiling, out_of_time
         self.chain = table.chain
         self.count = len(self.chain.steps)
         self.value: list[dict[tuple[int, Dates], int]] = [{} for _ in range(self.count + 1)]
@@ -38,6 +40,8 @@ class Patterns:
         table, chain = self.table, self.chain
         layer: dict[tuple[int, Dates], int] = {(last, dates): 0}
         for k in range(placed, self.count):
+            if self.out_of_time():
+                raise TimeUp
             step, ways = chain.steps[k], {}
             found: dict[tuple[int, Dates], int] = {}
             for (day, held), reached in layer.items():

@@ -1,6 +1,14 @@
 """Small clinics, by the minute: the best plan lies behind a start or a date that a careless bound leaves out."""
 
+import pytest
+
+from scheduling.engine.days import TimeUp
+from scheduling.engine.options import INF
+from scheduling.engine.patterns import Patterns
+from scheduling.engine.tables import Tables
+
 from .judging import planned
+from .test_bounds import chain_of, drawn
 
 WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -155,6 +163,13 @@ def test_locked_sessions_that_go_back_in_time_rule_no_plan_out():
     )
     written = planned(document)
     assert (written["courses"][0]["status"], written["bound"]) == ("unknown", 0)
+
+
+def test_the_patterns_of_max_in_are_given_up_when_the_time_is_over():
+    chain, starts, horizon = chain_of(drawn(0))
+    table = Tables(chain, starts[-1], horizon)
+    with pytest.raises(TimeUp):
+        Patterns(table, lambda k, held, day: held, 0, 0, (), INF, lambda: True)
 
 
 def locked(track, number, start):
