@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from clinic.models import ResourceKind, Site
@@ -26,14 +27,17 @@ def say_why(plan: engine.CoursePlan, problem: engine.Problem, *, site: Site) -> 
     course = problem.course(plan.id)
     if causes := find_causes(problem, course):
         return " ".join(causes)
-    names = read_names(site, several=len(problem.protocol_of(course).tracks) > 1)
+    names = read_names(site, several=len(problem.protocol_of(course).tracks) > 1, latest=course.latest_start)
     return engine.in_words(plan.obstacle, plan.relaxations, names) if plan.obstacle else NOTHING_FITS
 
 
-def read_names(site: Site, *, several: bool = False) -> engine.Names:
-    """Kinds by their names, as they stand within a sentence; `several` says that a course has several tracks."""
+def read_names(site: Site, *, several: bool = False, latest: date | None = None) -> engine.Names:
+    """Kinds by their names, as they stand within a sentence.
+
+    `several` says that a course has several tracks, `latest` the last day asked for its first visit.
+    """
     kinds = {code: _inside(name) for code, name in ResourceKind.objects.values_list("code", "name")}
-    return engine.Names(kinds=kinds, site=str(site), visit="visit", several=several)
+    return engine.Names(kinds=kinds, site=str(site), visit="visit", several=several, latest=latest)
 
 
 def _inside(name: str) -> str:

@@ -37,7 +37,7 @@ def describe_relaxations(relaxations: Sequence[Mapping[str, Any]], *, course: Co
     """Each way out as a sentence, with what the new-course page needs to try it (`try`), if it can."""
     if not relaxations:
         return []
-    names = read_names(course.site, several=True)
+    names = read_names(course.site, several=True, latest=course.latest_start)
     return [
         {
             "text": say_relaxation(item, course.site, names),

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from . import reason as lacks
 from .reason import Obstacle
 from .result import Relaxation
 
-ACRONYMS = {"tms", "itbs", "dtms", "tdcs", "vns", "scs", "dbs", "iv", "im", "sc", "mri", "ect", "rems", "acls", "h7"}
+ACRONYMS = {"tms", "itbs", "dtms", "tdcs", "vns", "scs", "dbs", "iv", "im", "sc", "mri", "ect", "rems", "acls"}
+ACRONYMS |= {"h1", "h4", "h7"}
+SPELLED = {"figure8": "figure-8"}
 CLEAR_DAYS = 300
 """Two dates further apart than this are said with their years."""
 MOST_WAYS = 3
@@ -31,7 +33,7 @@ TOO_LONG = "no opening, no time of the patient and no seat can hold it, so no ch
 def name_of(code: str) -> str:
     """A code as words within a sentence: "tms_device" is TMS device."""
     words = code.replace("_", "-").split("-")
-    return " ".join(word.upper() if word.lower() in ACRONYMS else word for word in words if word)
+    return " ".join(word.upper() if word.lower() in ACRONYMS else SPELLED.get(word, word) for word in words if word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Names:
     visit: str = "session"
     several: bool = False
     """Whether the course has several tracks, so that a session is named with its own."""
+    latest: date | None = None
+    """The last day asked for, where it is known: a later start is then said by its date."""
 
     def resource(self, kind: str | None, skills: Iterable[str | None] = ()) -> str:
         """Skills first: an H7 TMS device, a REMS clinician."""
@@ -134,7 +138,9 @@ def way_in_words(relaxation: Relaxation, names: Names | None = None) -> str:
     days = f"{relaxation.days} day{'s' if relaxation.days != 1 else ''}"
     match relaxation.type:
         case "extend_latest_start":
-            return f"start {days} later"
+            if names.latest is None:
+                return f"start {days} later"
+            return f"start on {say_day(names.latest + timedelta(days=relaxation.days or 0))}"
         case "slip":
             part = f"the {names.phase(relaxation.phase)} part"
             part += f" of {names.track(relaxation.track)}" if names.several else ""

@@ -123,7 +123,7 @@ def test_what_would_help_is_told_by_the_names_of_kinds_and_the_clock_of_the_clin
     course = plan_and_book(asked.pk, now=NOW)
     assert course.plan_message == (
         "Clinic riverside is not open long enough for visit 1 between Tuesday, November 24 and Wednesday, November 25; "
-        "open Clinic riverside on Tuesday, November 24 from 9:00 AM to 9:30 AM or start 5 days later."
+        "open Clinic riverside on Tuesday, November 24 from 9:00 AM to 9:30 AM or start on Monday, November 30."
     )
     assert say_ways(course.relaxations, site=site) == (
         "Any one of these would help: "
@@ -141,7 +141,7 @@ def test_a_kind_that_is_short_is_called_by_its_name(patient: Patient, site: Site
     proposal = propose_course(make_course(patient=patient, version=version, latest=a_day(1), save=False), now=NOW)
     assert proposal.message == (
         "No TMS machine is free for visit 1 on Tuesday, November 24; "
-        "add one more TMS machine on Tuesday, November 24 from 9:00 AM to 9:30 AM or start 1 day later."
+        "add one more TMS machine on Tuesday, November 24 from 9:00 AM to 9:30 AM or start on Wednesday, November 25."
     )
     assert proposal.plan.obstacle == engine.Obstacle(
         "resource", a_day(1), a_day(1), track="main", number=1, minutes=30, kind="tms_device"
@@ -160,7 +160,7 @@ def test_a_patient_is_not_asked_to_come_during_another_visit(
     proposal = propose_course(make_course(patient=patient, version=version, latest=a_day(1), save=False), now=NOW)
     assert proposal.message == (
         "The patient cannot come for visit 1 on Tuesday, November 24; "
-        "have the patient come on Tuesday, November 24 from 9:45 AM to 10:15 AM or start 1 day later."
+        "have the patient come on Tuesday, November 24 from 9:45 AM to 10:15 AM or start on Wednesday, November 25."
     )
 
 

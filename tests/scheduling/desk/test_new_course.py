@@ -217,7 +217,7 @@ def test_a_way_out_can_be_tried(at_desk, patient, site, version):
     short = wishes(site, version, latest_start="2026-11-27")
     refused = at_desk.post(page_for(patient), short)
     later = next(way for way in refused.context["ways_out"] if way["try"].startswith("later:"))
-    assert later["text"] == "Start 3 days later."
+    assert later["text"] == "Start on Monday, November 30."
     tried = at_desk.post(page_for(patient), {**short, "step": "", "try": later["try"]})
     assert tried.context["plan"]["rows"][0]["starts"].strftime("%Y-%m-%d") == "2026-11-30"
     assert ("latest_start", "2026-11-30") in tried.context["carried"]
@@ -323,7 +323,7 @@ def waiting(patient, version, clock):
 def test_a_course_that_did_not_fit_shows_why_and_is_planned_again_with_other_wishes(at_desk, waiting, site, version):
     page = at_desk.get(reverse("admin:scheduling_course_change", args=[waiting.pk]))
     assert "The patient cannot come while the clinic is open." in page.content.decode()
-    assert page.context["ways_out"][0]["text"] == "Start 3 days later."
+    assert page.context["ways_out"][0]["text"] == "Start on Tuesday, December 1."
     plan = reverse("admin:desk_course_plan", args=[waiting.pk])
     again = at_desk.post(plan, {**dict(page.context["wishes"]), "step": "preview"})
     assert "plan" not in again.context

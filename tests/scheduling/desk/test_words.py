@@ -21,6 +21,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 def test_codes_become_names():
     codes = ["tms", "first-week", "ketamine_iv", "to-decision"]
     assert [name_code(code) for code in codes] == ["TMS", "First week", "Ketamine IV", "To decision"]
+    assert [name_code(code) for code in ("h4", "figure8", "mri_guided")] == ["H4", "Figure-8", "MRI guided"]
 
 
 def test_times_are_told_as_people_say_them():
