@@ -53,10 +53,10 @@ def write_python(folder: Path, body: str) -> str:
 
 def test_script_installs_once_then_hands_over(copy: Path) -> None:
     installing = "Installing the requirements into .venv (once; half a minute with a warm cache) ...\n"
-    assert cadence(copy, "plan_file", "a b.json") == (0, f"{installing}['plan_file', 'a b.json']\n", "")
+    assert cadence(copy, "plan_file", "a b.json") == (0, "['plan_file', 'a b.json']\n", installing)
     assert cadence(copy, "plan_file", "a b.json") == (0, "['plan_file', 'a b.json']\n", "")
     (copy / "requirements.txt").write_text("# changed\n")
-    assert cadence(copy, "migrate") == (0, f"{installing}['migrate']\n", "")
+    assert cadence(copy, "migrate") == (0, "['migrate']\n", installing)
 
 
 def test_installation_that_was_cut_short_is_begun_again(copy: Path) -> None:
@@ -98,12 +98,7 @@ def test_root_installs_venv_where_debian_left_it_out(copy: Path, bare_path: Path
         (bare_path / name).write_text(f"#!/bin/sh\n{body}\n")
         (bare_path / name).chmod(0o755)
     status, said, complaint = cadence(copy, "help", path=str(bare_path), python=python)
-    assert (status, said.splitlines()[0], said.splitlines()[-1], complaint) == (
-        0,
-        "Installing Debian's python3-venv ...",
-        "['help']",
-        "",
-    )
+    assert (status, said, complaint.splitlines()[0]) == (0, "['help']\n", "Installing Debian's python3-venv ...")
     assert (copy / ".venv" / "bin" / "python").exists()
 
 
