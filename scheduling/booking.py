@@ -17,12 +17,13 @@ from protocols.models import Protocol, ProtocolVersion, VisitType
 from protocols.models.protocol import VersionStatus
 from protocols.models.visit import Place
 from scheduling import engine
-from scheduling.engine import CoursePlan
+from scheduling.engine import CoursePlan, Interval
 from scheduling.findings import refusals_of
 from scheduling.locking import booking_transaction, lock_course, lock_patient, lock_resources, retried
 from scheduling.messages import outbox
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.planning import FURTHEST, Proposal, cost_parts, propose_course
+from scheduling.posing import with_hours
 from scheduling.refusals import BookingRefused, refuse
 from scheduling.seating import insert_sessions
 from scheduling.shapes import periods_of
@@ -171,10 +172,13 @@ def _insert_anchor(course: Course, anchor_at: datetime, *, now: datetime, by: Us
 
 
 @retried
-def book_course(course: Course, *, plan: CoursePlan, now: datetime, by: User | None = None) -> Course:
+def book_course(
+    course: Course, *, plan: CoursePlan, now: datetime, by: User | None = None, also_free: Interval | None = None
+) -> Course:
     """Book the plan whole, or raise BookingRefused with every problem; asked twice, return what exists.
 
-    A course that was never saved is saved with its sessions, or not at all.
+    A course that was never saved is saved with its sessions, or not at all. `also_free` is a time at which the patient
+    has agreed to come beside the usual hours, which stay as they are.
     """
     with booking_transaction():
         course = _lock_or_insert(course)
@@ -182,7 +186,7 @@ def book_course(course: Course, *, plan: CoursePlan, now: datetime, by: User | N
             return course
         if has_another(course):
             raise refuse(ANOTHER, rule="course")
-        sessions = book_plan(course, plan, now=now, by=by)
+        sessions = book_plan(course, plan, now=now, by=by, also_free=also_free)
         course.status, course.booked_at = CourseStatus.BOOKED, now
         course.plan_message, course.relaxations = "", []
         course.save(update_fields=["status", "booked_at", "plan_message", "relaxations"])
@@ -202,12 +206,16 @@ def _lock_or_insert(course: Course) -> Course:
     return locked
 
 
-def book_plan(course: Course, plan: CoursePlan, *, now: datetime, by: User | None) -> list[Session]:
+def book_plan(
+    course: Course, plan: CoursePlan, *, now: datetime, by: User | None, also_free: Interval | None = None
+) -> list[Session]:
     """Check the plan again under lock and write what of it is new. The course and its patient are locked already."""
     lock_resources({int(hold.resource) for at in plan.sessions for hold in at.holds})
     prefetch_related_objects([course.version], "tracks__phases")
     course.open_periods = periods_of(course.version, (at.key for at in plan.sessions))
     problem = read_problem(site=course.site, courses=[course], now=now)
+    if also_free is not None:
+        problem = with_hours(problem, plan.id, also_free)
     refusals = refusals_of(problem, plan, site=course.site)
     if refusals:
         raise BookingRefused(refusals)

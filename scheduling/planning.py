@@ -10,10 +10,10 @@ from typing import Any
 from clinic.models import Site
 from protocols.models import VisitType
 from scheduling import engine
-from scheduling.engine import CoursePlan, PlacedSession, Problem, Result
+from scheduling.engine import CoursePlan, Interval, PlacedSession, Problem, Result
 from scheduling.explaining import say_why, write_relaxations
 from scheduling.models import Course, Session
-from scheduling.posing import Key, only_given, with_anchor
+from scheduling.posing import Key, only_given, with_anchor, with_hours
 from scheduling.shapes import shape_visit
 from scheduling.snapshots import read_clinic, read_problem
 
@@ -57,15 +57,19 @@ def propose_course(
     now: datetime,
     time_limit: float = 5.0,
     anchor_at: datetime | None = None,
+    also_free: Interval | None = None,
     alternatives: int = 0,
 ) -> Proposal:
     """Plan one course, saved or not. `anchor_at` is the operation that an unsaved one is counted from.
 
-    With `alternatives`, up to so many further plans to choose from.
+    `also_free` is a time at which the patient comes beside the usual hours. With `alternatives`, up to so many further
+    plans to choose from.
     """
     problem = read_problem(site=course.site, courses=[course], now=now)
     if anchor_at is not None:
         problem = with_anchor(problem, str(course.uuid), anchor_at)
+    if also_free is not None:
+        problem = with_hours(problem, str(course.uuid), also_free)
     return _propose(problem, [course], time_limit, alternatives)[0]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from scheduling.engine import Course, PlacedSession, Problem
+from scheduling.engine import Course, Interval, PlacedSession, Problem, without
 from scheduling.shapes import links_among, shortened
 
 Key = tuple[str, int]
@@ -23,6 +23,13 @@ def with_anchor(problem: Problem, course_id: str, anchor_at: datetime) -> Proble
     first = problem.protocol_of(course).tracks[0].name
     anchor = PlacedSession(first, 1, anchor_at.replace(second=0, microsecond=0))
     return with_course(problem, replace(course, locked=(anchor,)))
+
+
+def with_hours(problem: Problem, course_id: str, also_free: Interval) -> Problem:
+    """The problem with a time at which the patient comes beside the usual hours, other visits apart."""
+    course = problem.course(course_id)
+    extra = (*course.extra_availability, *without([also_free], course.engaged))
+    return with_course(problem, replace(course, extra_availability=extra))
 
 
 def let_go(course: Course, keys: Collection[Key]) -> Course:

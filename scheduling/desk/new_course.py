@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,7 +21,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import Patient, User
-from clinic.weekly import WEEKDAYS
 from scheduling.booking import book_course, request_course
 from scheduling.desk.acting import find_row, refusals_told
 from scheduling.desk.base import staff_of
@@ -29,11 +28,11 @@ from scheduling.desk.booking_hints import decisions_ahead, needed_before_booking
 from scheduling.desk.course_acts import page_of
 from scheduling.desk.course_page import WAITING
 from scheduling.desk.find_patients import find_patients
-from scheduling.desk.new_course_form import WISHES, NewCourseForm
+from scheduling.desk.new_course_form import WISHES, NewCourseForm, read_span
 from scheduling.desk.plan_token import StalePlan, read_plan, sign_plan
 from scheduling.desk.proposal_page import describe_proposal
 from scheduling.desk.searches import is_search, read_search, refuse_unknown, start_search
-from scheduling.desk.wording import describe_relaxations
+from scheduling.desk.wording import describe_relaxations, say_also_free
 from scheduling.engine import UNKNOWN, CoursePlan
 from scheduling.models import Course
 from scheduling.planning import Proposal, propose_course
@@ -77,7 +76,8 @@ def _choose_patient(request: HttpRequest, admin_site: AdminSite, patients: Any) 
 
 def propose(form: NewCourseForm, *, now: datetime, by: User) -> Proposal:
     """Plan what the form asks for; nothing is written."""
-    return propose_course(form.draft(uuid=uuid4(), now=now, by=by), now=now, anchor_at=form.anchor_at)
+    course = form.draft(uuid=uuid4(), now=now, by=by)
+    return propose_course(course, now=now, anchor_at=form.anchor_at, also_free=form.agreed_span)
 
 
 def _preview(
@@ -97,6 +97,7 @@ def _preview(
         context["needed"] = needed_before_booking(course, today=now.astimezone(course.site.zone).date())
         context["undecided"] = decisions_ahead(course, proposal.plan)
         context["plan"] = describe_proposal(proposal, now=now)
+        context["agreed"] = say_also_free(form.agreed_span, course.site)
         context["token"] = sign_plan(proposal.plan, user_id=staff_of(request).pk, request=form.fingerprint())
     else:
         context["ran_out"] = proposal.plan.status == UNKNOWN
@@ -121,7 +122,7 @@ def book_plan(form: NewCourseForm, plan: CoursePlan, *, now: datetime, by: User)
         return existing
     course = form.draft(uuid=UUID(plan.id), now=now, by=by)
     if form.anchor_at is None and form.waiting is None:
-        return book_course(course, plan=plan, now=now, by=by)
+        return book_course(course, plan=plan, now=now, by=by, also_free=form.agreed_span)
     with transaction.atomic():
         if form.waiting is not None:
             course.save(update_fields=WISHES)
@@ -129,40 +130,29 @@ def book_plan(form: NewCourseForm, plan: CoursePlan, *, now: datetime, by: User)
             # The day of the operation is a session that stands before the others are booked around it.
             asked = form.asked_for()
             course = request_course(**asked, now=now, by=by, anchor_at=form.anchor_at, uuid=UUID(plan.id))
-        return book_course(course, plan=replace(plan, id=str(course.uuid)), now=now, by=by)
+        plan = replace(plan, id=str(course.uuid))
+        return book_course(course, plan=plan, now=now, by=by, also_free=form.agreed_span)
 
 
 def with_trial(posted: QueryDict) -> QueryDict:
-    """The posted fields, changed as the way out that staff want to try says; nonsense changes nothing."""
+    """The posted fields, changed as the way out that staff want to try says; nonsense changes nothing.
+
+    A time at which the patient would come after all is that one time: the weekly hours stay as they were agreed. It
+    counts until the wishes are changed.
+    """
     data = posted.copy()
+    if data.get("step") == "edit":
+        data.pop("also_free", None)
     kind, *values = data.get("try", "").split(":")
     with suppress(ValueError, OverflowError):
         if kind == "later" and len(values) == 1:
             data["latest_start"] = str(
                 date.fromisoformat(str(data.get("latest_start", ""))) + timedelta(days=int(values[0]))
             )
-        if kind == "free" and len(values) == 2:
-            start, end = (datetime.strptime(value, "%Y-%m-%dT%H.%M") for value in values)  # noqa: DTZ007 - wall clock
-            for day, begin, until in split_days(start, end):
-                add_span(data, WEEKDAYS[day.weekday()], begin, until)
+        if kind == "free":
+            read_span(":".join(values), UTC)
+            data["also_free"] = ":".join(values)
     return data
-
-
-def split_days(start: datetime, end: datetime) -> list[tuple[date, str, str]]:
-    """A span as one piece for each of its dates, a week at most. Midnight at a day's end is 00:00, as in the form."""
-    days = [start.date() + timedelta(days=n) for n in range(min((end.date() - start.date()).days, 6) + 1)]
-    return [
-        (day, f"{start:%H:%M}" if day == start.date() else "00:00", f"{end:%H:%M}" if day == end.date() else "00:00")
-        for day in days
-    ]
-
-
-def add_span(data: QueryDict, weekday: str, begin: str, until: str) -> None:
-    """One more row of the weekly table's form."""
-    index = 0
-    while data.get(f"availability_{weekday}_{index}_from"):
-        index += 1
-    data[f"availability_{weekday}_{index}_from"], data[f"availability_{weekday}_{index}_to"] = begin, until
 
 
 def carried_fields(data: QueryDict) -> list[tuple[str, str]]:

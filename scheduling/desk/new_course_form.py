@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +16,13 @@ from protocols.models import ProtocolVersion, Track
 from protocols.models.protocol import Family
 from protocols.models.visit import Place
 from scheduling.booking import draft_course
+from scheduling.engine import Interval
 from scheduling.models import Course
 
 DEFAULT_TIME = time(9)
 DEFAULT_WEEKS = 2
 FURTHEST_DAYS = 2 * 366
+LONGEST_SPAN = timedelta(days=7)
 WISHES = ("earliest_start", "latest_start", "preferred_time", "availability")
 
 
@@ -68,6 +70,8 @@ class NewCourseForm(forms.Form):
         help_text="Leave empty if not known yet: 8:00 AM is assumed.",
     )
     availability = WeeklyTableField(label="When the patient can come", required=False)
+    # Never typed in: the one time beside these hours that staff try, where nothing fits without it.
+    also_free = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(
         self,
@@ -106,6 +110,13 @@ class NewCourseForm(forms.Form):
     def clean_anchor_date(self) -> date | None:
         found = self.cleaned_data.get("anchor_date")
         return self._near(found) if found else None
+
+    def clean_also_free(self) -> Interval | None:
+        text, site = self.cleaned_data.get("also_free"), self.cleaned_data.get("site")
+        try:
+            return read_span(text, site.zone) if text and site else None
+        except (ValueError, OverflowError):
+            raise forms.ValidationError("This is not a time at which the patient can come.") from None
 
     def _near(self, day: date) -> date:
         if abs((day - self.today).days) > FURTHEST_DAYS:
@@ -154,6 +165,12 @@ class NewCourseForm(forms.Form):
         at = data.get("anchor_time") or time(8)
         return datetime.combine(data["anchor_date"], at, tzinfo=data["site"].zone)
 
+    @property
+    def agreed_span(self) -> Interval | None:
+        """A time at which the patient comes beside the weekly hours."""
+        found: Interval | None = self.cleaned_data["also_free"]
+        return found
+
     def asked_for(self) -> dict[str, Any]:
         """The fields of the course that is asked for."""
         data = self.cleaned_data
@@ -164,7 +181,7 @@ class NewCourseForm(forms.Form):
         """The request as plain text, to tell whether a plan answers it."""
         asked = self.asked_for()
         texts = {name: str(getattr(value, "pk", value)) for name, value in asked.items()}
-        return {**texts, "anchor_at": str(self.anchor_at or "")}
+        return {**texts, "anchor_at": str(self.anchor_at or ""), "also_free": str(self.agreed_span or "")}
 
     def add_faults(self, faults: forms.ValidationError) -> None:
         """What the act found wrong, at its field where the form has one."""
@@ -178,6 +195,14 @@ class NewCourseForm(forms.Form):
         for name in WISHES:
             setattr(self.waiting, name, self.cleaned_data[name])
         return self.waiting
+
+
+def read_span(text: str, zone: tzinfo) -> Interval:
+    """`2026-11-30T10.30:2026-11-30T11.00` on the clock of a zone; a ValueError where it is not that, or over a week."""
+    start, end = (datetime.strptime(part, "%Y-%m-%dT%H.%M").replace(tzinfo=zone) for part in text.split(":"))
+    if end - start > LONGEST_SPAN:
+        raise ValueError("longer than a week")
+    return Interval(start, end)
 
 
 def first_wishes(patient: Patient, sites: QuerySet[Site], today: date) -> dict[str, Any]:

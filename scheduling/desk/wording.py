@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import time, timedelta
 from typing import Any
 
+from clinic.models import Site
 from clinic.weekly import WEEKDAYS
+from scheduling.engine import Interval, Relaxation, local_to, way_in_words
 from scheduling.explaining import read_names, read_relaxation, say_relaxation
 from scheduling.models import Course
 from scheduling.words import say_time
@@ -46,6 +48,14 @@ def describe_relaxations(relaxations: Sequence[Mapping[str, Any]], *, course: Co
         }
         for item in relaxations
     ]
+
+
+def say_also_free(span: Interval | None, site: Site) -> str:
+    """What a proposal counts on beside the usual hours, as staff would ask it of the patient; empty where nothing."""
+    if span is None:
+        return ""
+    way = Relaxation("free_patient", start=span.start, end=span.end)
+    return f"This holds if you {way_in_words(local_to(way, site.zone))}. Other days keep the hours as they are."
 
 
 def _say_who(item: Mapping[str, Any], course: Course) -> str:

@@ -20,7 +20,7 @@ from .cost import cost
 from .document import read_problem, read_relaxation, read_result, write_problem, write_result
 from .faults import FormatError
 from .filling import Filling, closed_windows, fill
-from .intervals import Interval
+from .intervals import Interval, without
 from .offers import Offer, legal_starts, openings
 from .problem import (
     Booking,
@@ -109,6 +109,7 @@ __all__ = [
     "reason_in_words",
     "relaxed",
     "way_in_words",
+    "without",
     "worth_saying",
     "write_problem",
     "write_result",

@@ -223,25 +223,96 @@ def test_a_way_out_can_be_tried(at_desk, patient, site, version):
     assert ("latest_start", "2026-11-30") in tried.context["carried"]
 
 
-def test_hours_the_patient_could_come_after_all_are_added_to_the_week(at_desk, patient, site, version):
-    tried = at_desk.post(
-        page_for(patient), wishes(site, version, **narrow(), **{"try": "free:2026-11-24T09.00:2026-11-25T12.00"})
+MONDAYS = {"availability_mon_0_from": "08:00", "availability_mon_0_to": "12:00"}
+
+
+@pytest.fixture
+def monday_refused(at_desk, patient, site, chair):
+    """One visit a week for three weeks, for a patient who comes on Mondays; one Monday the clinic is closed."""
+    weekly = factories.make_protocol(
+        code="weekly", phases=({"periods": 3, "period_days": 7, "per_period": 1, "min_gap_hours": 44},)
     )
-    added = {name: value for name, value in tried.context["carried"] if name.startswith("availability_")}
-    assert added == {
-        "availability_sun_0_from": "08:00",
-        "availability_sun_0_to": "12:00",
-        "availability_tue_0_from": "09:00",
-        "availability_tue_0_to": "00:00",
-        "availability_wed_0_from": "00:00",
-        "availability_wed_0_to": "12:00",
+    Closure.objects.create(site=site, first_on="2026-12-07", last_on="2026-12-07", reason="Works")
+    return wishes(site, weekly, earliest_start="2026-11-30", latest_start="2026-11-30", **MONDAYS)
+
+
+def test_a_time_the_patient_could_come_after_all_is_tried_and_booked_as_that_one_time(
+    at_desk, patient, site, monday_refused
+):
+    refused = at_desk.post(page_for(patient), monday_refused)
+    assert "plan" not in refused.context
+    trial = "free:2026-12-09T10.00:2026-12-09T10.30"
+    tried = at_desk.post(page_for(patient), {**monday_refused, "step": "", "try": trial})
+    rows = [row["starts"].strftime("%Y-%m-%d %H:%M") for row in tried.context["plan"]["rows"]]
+    assert rows == ["2026-11-30 10:00", "2026-12-09 10:00", "2026-12-14 10:00"]
+    carried = dict(tried.context["carried"])
+    assert {name: carried[name] for name in carried if name.startswith("a")} == {
+        **MONDAYS,
+        "also_free": "2026-12-09T10.00:2026-12-09T10.30",
     }
+    assert (
+        "This holds if you have the patient come on Wednesday, December 9 from 10:00 AM to 10:30 AM. "
+        "Other days keep the hours as they are."
+    ) in tried.content.decode()
+    at_desk.post(page_for(patient), {**carried, "step": "book", "plan": tried.context["token"]})
+    course = Course.objects.get()
+    assert (course.status, course.availability) == ("booked", {"mon": [["08:00", "12:00"]]})
+    assert [s.start for s in course.sessions.order_by("start")] == [r["starts"] for r in tried.context["plan"]["rows"]]
 
 
-@pytest.mark.parametrize("nonsense", ["later:x", "later:99999999999", "free:a:b", "free:2026-11-24T09.00", "other:1"])
+def test_no_visit_lies_outside_the_weekly_hours_but_in_the_time_that_is_tried(at_desk, patient, site, version):
+    """Every Wednesday at the preferred time would cost less than early: one alone was agreed."""
+    hours = {
+        f"availability_{day}_0_{end}": at for day in ("mon", "wed") for end, at in (("from", "08:00"), ("to", "08:30"))
+    }
+    asked = wishes(site, version, step="", earliest_start="2026-11-30", latest_start="2026-11-30", **hours)
+    tried = at_desk.post(page_for(patient), {**asked, "try": "free:2026-12-02T10.00:2026-12-02T10.30"})
+    rows = [row["starts"].strftime("%Y-%m-%d %H:%M") for row in tried.context["plan"]["rows"]]
+    assert rows == ["2026-11-30 08:00", "2026-12-02 10:00", "2026-12-07 08:00", "2026-12-09 08:00"]
+
+
+def test_a_time_that_is_tried_is_booked_only_with_the_plan_that_was_shown_for_it(
+    at_desk, patient, site, monday_refused
+):
+    trial = "free:2026-12-09T10.00:2026-12-09T10.30"
+    tried = at_desk.post(page_for(patient), {**monday_refused, "step": "", "try": trial})
+    without = {**monday_refused, "step": "book", "plan": tried.context["token"]}
+    page = at_desk.post(page_for(patient), without)
+    assert "plan" not in page.context
+    assert rows_written() == [0, 0, 0, 0]
+    changed = at_desk.post(page_for(patient), {**dict(tried.context["carried"]), "step": "edit"})
+    assert changed.context["form"]["also_free"].value() is None
+
+
+def test_a_time_in_another_visit_is_never_free(at_desk, patient, site, monday_refused, version):
+    other = factories.make_course(patient=patient, version=version)
+    factories.make_session(course=other, start=datetime(2026, 12, 9, 15, tzinfo=UTC), minutes=30)
+    trial = "free:2026-12-09T10.00:2026-12-09T10.30"
+    tried = at_desk.post(page_for(patient), {**monday_refused, "step": "", "try": trial})
+    assert "plan" not in tried.context
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "later:x",
+        "later:99999999999",
+        "free:a:b",
+        "free:2026-11-24T09.00",
+        "free:2026-11-24T09.00:2026-11-24T09.00",
+        "free:2026-11-24T09.00:2026-12-24T09.00",
+        "other:1",
+    ],
+)
 def test_nonsense_to_try_changes_nothing(at_desk, patient, site, version, nonsense):
     page = at_desk.post(page_for(patient), wishes(site, version, **{"try": nonsense}))
     assert ("latest_start", "2026-12-04") in page.context["carried"]
+    assert "also_free" not in dict(page.context["carried"])
+
+
+def test_a_time_that_cannot_be_read_is_refused(at_desk, patient, site, version):
+    page = at_desk.post(page_for(patient), wishes(site, version, also_free="soon"))
+    assert page.context["form"].errors == {"also_free": ["This is not a time at which the patient can come."]}
 
 
 def test_wishes_can_be_changed_after_the_preview(at_desk, patient, site, version):
