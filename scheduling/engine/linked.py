@@ -478,6 +478,8 @@ def plan_linked(search: JointSearch, *, ceiling: int, limit: int) -> JointAnswer
         bound = max(bound, answer.bound)
         if answer.cost is not None and answer.proven:
             return answer
+        if answer.cost is not None and (best.cost is None or answer.cost < best.cost):
+            best = answer
         if answer.bound < top and (steps >= limit or search.is_leaky):
             return _not_proven(search, bound, top, limit, best)
         was, size = size, search.size()
