@@ -20,6 +20,8 @@ def draft_staying(desk: Desk, course: Course) -> Draft:
 
     Its bound is proven for the course as a whole: a plan of 1000 points or less cannot be beaten by moving.
     """
+    if not _seats_are_free(desk, course):
+        return replace(CANNOT_STAY, bound=LEAST_MOVE)
     chains = chains_of(desk.problem, course, desk.board)
     for chain in chains:
         if not _pin(chain):
@@ -32,6 +34,16 @@ def draft_staying(desk: Desk, course: Course) -> Draft:
         return CANNOT_STAY
     exact = sessions_cost(desk.problem, course, tuple(sessions), desk.hours).total
     return Draft(tuple(sessions), exact, min(bound, exact, LEAST_MOVE), tuple(taken))
+
+
+def _seats_are_free(desk: Desk, course: Course) -> bool:
+    """Whether every booked session finds seats at its time: a quick look, before the starts of all dates are found."""
+    board, protocol = desk.board, desk.problem.protocol_of(course)
+    for session in course.current:
+        index = board.line.floor(session.start)
+        if index < 0 or board.assign(protocol.visit_of(*session.key), index, None, None) is None:
+            return False
+    return True
 
 
 def _pin(chain: Chain) -> bool:

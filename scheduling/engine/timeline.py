@@ -17,6 +17,9 @@ from .protocol import Protocol
 Span = tuple[int, int]
 N = TypeVar("N", int, float)
 
+QUARTER = 15
+"""Minutes in which the clock changes at most once, if at all."""
+
 LEAD_DAYS = 2
 """Days before the first one that are on the line, so that nothing near its edge needs a special case."""
 
@@ -97,6 +100,7 @@ class Timeline:
             for day, a, b in zip(range(low, high + 1), self.midnights, self.midnights[1:], strict=False)
         ]
         self._wall: dict[int, dict[int, int]] = {}
+        self._grid_set: int | None = None
         self._extra: dict[int, list[Opening]] = {}
         for opening in problem.site.extra_openings:
             self._extra.setdefault(opening.on.toordinal(), []).append(opening)
@@ -153,12 +157,23 @@ class Timeline:
         """On a date on which the clock changes: the wall-clock minute of every index."""
         if day not in self._wall:
             found: dict[int, int] = {}
-            for index in range(self.midnight(day), self.midnight(day + 1)):
-                local = self.instant(index)
-                if local.second == 0 and local.date().toordinal() == day:
-                    found[index] = local.hour * 60 + local.minute
+            end = self.midnight(day + 1)
+            for begin in range(self.midnight(day), end, QUARTER):
+                self._add_walls(found, day, begin, min(begin + QUARTER, end))
             self._wall[day] = found
         return self._wall[day]
+
+    def _add_walls(self, found: dict[int, int], day: int, begin: int, end: int) -> None:
+        first, last = self.instant(begin), self.instant(end - 1)
+        if first.utcoffset() == last.utcoffset() and first.second == 0 and first.date() == last.date():
+            wall = first.hour * 60 + first.minute
+            if first.date().toordinal() == day:
+                found.update(zip(range(begin, end), range(wall, wall + end - begin), strict=True))
+            return
+        for index in range(begin, end):
+            local = self.instant(index)
+            if local.second == 0 and local.date().toordinal() == day:
+                found[index] = local.hour * 60 + local.minute
 
     def wall(self, day: int, index: int) -> int:
         """Minutes past midnight by the wall clock."""
@@ -166,6 +181,11 @@ class Timeline:
 
     def grid_set(self) -> int:
         """Every minute of the days on which a visit may start by the wall clock."""
+        if self._grid_set is None:
+            self._grid_set = self._find_grid_set()
+        return self._grid_set
+
+    def _find_grid_set(self) -> int:
         pattern = sum(1 << minute for minute in range(0, 1440, self.grid))
         chunks = []
         for day in range(self.first, self.last + 1):
