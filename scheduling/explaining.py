@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -27,7 +28,9 @@ def say_why(plan: engine.CoursePlan, problem: engine.Problem, *, site: Site) -> 
     course = problem.course(plan.id)
     if causes := find_causes(problem, course):
         return " ".join(causes)
-    names = read_names(site, several=len(problem.protocol_of(course).tracks) > 1, latest=course.latest_start)
+    tracks = tuple(track.name for track in problem.protocol_of(course).tracks)
+    names = read_names(site, several=len(tracks) > 1, latest=course.latest_start)
+    names = replace(names, parts=tracks, hours=engine.near_hours(problem.site.opening_hours))
     return engine.in_words(plan.obstacle, plan.relaxations, names) if plan.obstacle else NOTHING_FITS
 
 

@@ -14,12 +14,13 @@
 The format, its rules and its cost: docs/planning-format.md. The method: docs/engine.md.
 """
 
-from .alternatives import Outline, outline
 from .changes import minutes_of_change
+from .choice.alternatives import Outline, outline
+from .choice.filling import Filling, closed_windows, fill
+from .choice.seat_time import SeatMinutes, SeatTime
 from .cost import cost
 from .document import read_problem, read_relaxation, read_result, write_problem, write_result
 from .faults import FormatError
-from .filling import Filling, closed_windows, fill
 from .intervals import Interval, without
 from .offers import Offer, legal_starts, openings
 from .problem import (
@@ -51,8 +52,7 @@ from .result import (
 )
 from .rules import check
 from .search import plan
-from .seat_time import SeatMinutes, SeatTime
-from .wording import Names, in_words, local_to, name_of, reason_in_words, way_in_words, worth_saying
+from .wording import Names, in_words, local_to, name_of, near_hours, reason_in_words, way_in_words, worth_saying
 
 __all__ = [
     "DIFFERENCES",
@@ -100,6 +100,7 @@ __all__ = [
     "minutes_of",
     "minutes_of_change",
     "name_of",
+    "near_hours",
     "openings",
     "outline",
     "plan",

@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from .company import Company
-from .days import Days
-from .joint import Joint
-from .links import Links
+from .linked.company import Company
+from .linked.days import Days
+from .linked.joint import Joint
+from .linked.links import Links
 from .options import Chain, Step, body_set
 from .problem import Course, Problem
 from .protocol import HoldNeed, Visit
 from .reach import Reach, dates_in
 from .reason import (
+    CLOSED,
     GAP,
     HORIZON,
     LINKS,
@@ -214,7 +215,7 @@ def _lack(problem: Problem, course: Course, board: Board, step: Step, low: int, 
     span = ones(max(line.midnight(low), 0), max(line.midnight(high + 1), 0))
     anybody = Course("anybody", course.protocol, course.earliest_start, course.latest_start, course.preferred_time)
     if not body_set(problem, anybody, line)[step.visit.minutes] & span:
-        return replace(who, lack=SITE)
+        return replace(who, lack=SITE if any(line.open_spans(day) for day in range(low, high + 1)) else CLOSED)
     can_come = body_set(problem, course, line)[step.visit.minutes] & span
     if not can_come:
         return replace(who, lack=PATIENT)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 
 NO_RESOURCE, NO_SKILL, LONGER, PAST = "no_resource", "no_skill", "longer", "past"
-SITE, PATIENT, RESOURCE, SEATS, TOGETHER = "site", "patient", "resource", "seats", "together"
+CLOSED, SITE, PATIENT = "closed", "site", "patient"
+RESOURCE, SEATS, TOGETHER = "resource", "seats", "together"
 WINDOW, HORIZON, GAP, SPACING, LINKS = "window", "horizon", "gap", "spacing", "links"
 
 LACKS = {
@@ -14,6 +15,7 @@ LACKS = {
     NO_SKILL: "nothing of this kind at the site has the skill",
     LONGER: "the visit is longer than a day",
     PAST: "every date for the session is past",
+    CLOSED: "the site is closed on every date for the session",
     SITE: "the site is not open long enough",
     PATIENT: "the patient cannot come for long enough while the site is open",
     RESOURCE: "nothing of this kind, with this skill, is free while the patient can come",

@@ -11,7 +11,7 @@ from .problem import Course, Problem
 from .reason import Obstacle
 from .remedies import Remedies
 from .result import Relaxation
-from .wording import Names, in_words
+from .wording import Names, in_words, near_hours
 
 __all__ = ["Other", "Refusal", "alone_with", "explain", "relaxed"]
 
@@ -32,5 +32,6 @@ def explain(problem: Problem, course: Course, others: list[Other], out_of_time: 
     obstacle = find_obstacle(*world, stops)
     remedies.stops = {stop.start: stop for side in stops for stop in side}
     found = tuple(remedies.find())
-    names = Names(several=len(remedies.protocol.tracks) > 1)
+    tracks = tuple(track.name for track in remedies.protocol.tracks)
+    names = Names(several=len(tracks) > 1, parts=tracks, hours=near_hours(problem.site.opening_hours))
     return Refusal(obstacle, found, in_words(obstacle, found, names, untried=remedies.skipped))

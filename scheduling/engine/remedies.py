@@ -21,6 +21,7 @@ from .singles import dates_that_help, sizes_on
 from .timeline import Timeline
 from .trials import LONGEST, Trials
 from .variants import Variant
+from .wording import near_hours
 
 MOST = 3
 """How many dates are named for one type of change."""
@@ -131,10 +132,10 @@ class Remedies(Trials):
         yield from self._times(Variant(template, self.problem, course, self.board, self.chains))
 
     def _open_site(self) -> Iterator[Relaxation]:
-        """An opening on one date, at the hours of other days; at any hour where those do not help."""
+        """An opening on one date, at the hours of other days; then an hour beside them, then at any hour."""
         week = [span for day in self.problem.site.opening_hours.days for span in day]
         usual = (min((a for a, _ in week), default=480), max((b for _, b in week), default=1080))
-        for begin, end in dict.fromkeys([usual, (0, DAY)]):
+        for begin, end in dict.fromkeys([usual, near_hours(self.problem.site.opening_hours), (0, DAY)]):
             days = [date.fromordinal(day) for day in range(self.line.first, self.line.last + 1)]
             openings = tuple(Opening(day, begin, end) for day in days)
             extra = (*self.problem.site.extra_openings, *openings)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 
 from . import reason as lacks
+from .problem import Week
 from .reason import Obstacle
 from .result import Relaxation
 
@@ -22,10 +23,7 @@ MOST_WAYS = 3
 """How many changes one sentence names."""
 
 UNTRIED = "not every change that may help could be tried in the time that there was"
-NOTHING = (
-    "no single change helps: a later start, a longer part of the protocol, another time of the patient, "
-    "an opening on one date or one more seat would each leave something else in the way"
-)
+NOTHING = "no single change helps, as each leaves something else in the way"
 
 TOO_LONG = "no opening, no time of the patient and no seat can hold it, so no change but a shorter visit helps"
 
@@ -48,6 +46,10 @@ class Names:
     visit: str = "session"
     several: bool = False
     """Whether the course has several tracks, so that a session is named with its own."""
+    parts: tuple[str, ...] = ()
+    """The codes of all tracks of the course, where they are known."""
+    hours: tuple[int, int] = (0, 1440)
+    """From when to when, in minutes of the day, an opening can be asked for: `near_hours` of the site."""
     latest: date | None = None
     """The last day asked for, where it is known: a later start is then said by its date."""
 
@@ -66,13 +68,19 @@ class Names:
         plain = f"{self.visit} {found.number}"
         return f"{self.track(found.track)} {plain}" if self.several else plain
 
+    def sessions(self, beside: str | None = None) -> str:
+        """All sessions by their tracks, or those of the tracks beside one."""
+        named = [self.track(part) for part in self.parts if part != beside]
+        which = " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]])) or ("other" if beside else "")
+        return " ".join(filter(None, ["the", which, f"{self.visit}s"]))
+
 
 def in_words(
     found: Obstacle, relaxations: Iterable[Relaxation] = (), names: Names | None = None, *, untried: bool = False
 ) -> str:
     """The whole sentence: what is in the way, and the smallest changes of which each alone would help."""
     names = names or Names()
-    ways = [way_in_words(relaxation, names) for relaxation in worth_saying(relaxations)]
+    ways = [way_in_words(relaxation, names) for relaxation in worth_saying(relaxations, names.hours)]
     rest = " or ".join(filter(None, [", ".join(ways[:-1]), *ways[-1:]]))
     if not ways:
         rest = TOO_LONG if found.lack == lacks.LONGER else UNTRIED if untried else NOTHING
@@ -83,10 +91,21 @@ EASE = ("extend_latest_start", "open_site", "free_patient", "add_seat", "slip")
 """Types of change by how soon they can be arranged."""
 
 
-def worth_saying(relaxations: Iterable[Relaxation]) -> list[Relaxation]:
-    """Of each type the smallest one, and not more than can be read aloud: what can be arranged soonest is said."""
+def near_hours(week: Week) -> tuple[int, int]:
+    """From an hour before the earliest usual opening of any weekday to an hour after the latest closing."""
+    spans = [span for day in week.days for span in day] or [(480, 1080)]
+    return max(0, min(begin for begin, _ in spans) - 60), min(1440, max(end for _, end in spans) + 60)
+
+
+def worth_saying(relaxations: Iterable[Relaxation], hours: tuple[int, int] = (0, 1440)) -> list[Relaxation]:
+    """Of each type the smallest one, and not more than can be read aloud: what can be arranged soonest is said.
+
+    An opening outside `hours` (at night, say) is named only where nothing else helps.
+    """
+    ways = list(relaxations)
+    near = [way for way in ways if hours[0] <= (way.begin or hours[0]) and (way.end_minute or 0) <= hours[1]]
     smallest: dict[str, Relaxation] = {}
-    for relaxation in relaxations:
+    for relaxation in near or ways:
         smallest.setdefault(relaxation.type, relaxation)
     said = sorted(smallest, key=EASE.index)[:MOST_WAYS]
     return [relaxation for type_, relaxation in smallest.items() if type_ in said]
@@ -107,6 +126,11 @@ def _reason(found: Obstacle, names: Names) -> str:
             return f"{who} takes {found.minutes} minutes, longer than a day"
         case lacks.PAST:
             return f"the time for {who} is past: it was to be {when}"
+        case lacks.CLOSED if found.first == found.last:
+            return f"{names.site} is closed {when}, the only day for {who}"
+        case lacks.CLOSED:
+            first, last = _say_days(found.first, found.last)
+            return f"{names.site} is closed from {first} to {last}, the only days for {who}"
         case lacks.SITE:
             return f"{names.site} is not open long enough for {who} {when}"
         case lacks.PATIENT:
@@ -125,10 +149,10 @@ def _reason(found: Obstacle, names: Names) -> str:
         case lacks.GAP:
             return f"no free time for {who} {when} keeps its distance to the {names.visit} before it"
         case lacks.LINKS if found.number is not None:
-            return f"no time for {who} {when} fits the {names.visit}s of the other tracks"
+            return f"no time for {who} {when} fits {names.sessions(beside=found.track)}"
     starts = say_dates(found.first, found.last)
     if found.lack == lacks.LINKS:
-        return f"the {names.visit}s of all tracks cannot be fitted to each other for any start {starts}"
+        return f"{names.sessions()} cannot be fitted to each other for any start {starts}"
     return f"the {names.visit}s cannot be spaced as the protocol asks for any start {starts}"
 
 
@@ -169,10 +193,15 @@ def say_day(day: date) -> str:
 
 
 def say_dates(first: date, last: date) -> str:
+    begin, end = _say_days(first, last)
+    return f"on {begin}" if first == last else f"between {begin} and {end}"
+
+
+def _say_days(first: date, last: date) -> tuple[str, str]:
     """Years are said only where the dates would not be clear without them."""
     if (last - first).days > CLEAR_DAYS:
-        return f"between {say_day(first)}, {first.year} and {say_day(last)}, {last.year}"
-    return f"on {say_day(first)}" if first == last else f"between {say_day(first)} and {say_day(last)}"
+        return f"{say_day(first)}, {first.year}", f"{say_day(last)}, {last.year}"
+    return say_day(first), say_day(last)
 
 
 def say_minute(minute: int) -> str:

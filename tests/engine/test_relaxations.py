@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from scheduling.engine import (
+    Names,
     Obstacle,
     Relaxation,
     Resource,
@@ -16,9 +17,11 @@ from scheduling.engine import (
     check,
     in_words,
     minutes_of_change,
+    near_hours,
     plan,
     read_problem,
     relaxed,
+    worth_saying,
     write_problem,
     write_result,
 )
@@ -142,10 +145,51 @@ def test_a_closed_site_is_opened_no_longer_than_the_visit_and_its_turnover_need(
     closed = (date(2026, 12, 7),)
     answer = refused(clinic(SHORT, resources=CHAIR, course=patient(**DAY), closed_dates=closed))
     assert answer.message == (
-        "The clinic is not open long enough for session 1 on Monday, December 7; "
+        "The clinic is closed on Monday, December 7, the only day for session 1; "
         "open the clinic on Monday, December 7 from 9:00 AM to 10:10 AM or start 1 day later."
     )
     assert answer.relaxations[0] == Relaxation("open_site", on=date(2026, 12, 7), begin=540, end_minute=610)
+
+
+def test_days_on_end_on_which_the_site_is_closed_are_told():
+    weekend = {"earliest_start": date(2026, 12, 12), "latest_start": date(2026, 12, 13)}
+    answer = refused(clinic(SHORT, resources=CHAIR, course=patient(**weekend)))
+    assert answer.obstacle == Obstacle("closed", *weekend.values(), track="visit", number=1, minutes=60)
+    assert answer.message.startswith(
+        "The clinic is closed from Saturday, December 12 to Sunday, December 13, the only days for session 1; open "
+    )
+
+
+def test_an_opening_at_night_is_found_but_not_suggested_where_anything_else_helps():
+    taken = (booking("chair-1", "2026-12-07T06:00", "2026-12-07T20:00"),)
+    answer = refused(clinic(SHORT, resources=CHAIR, course=patient(**DAY), bookings=taken))
+    assert Relaxation("open_site", on=date(2026, 12, 7), begin=290, end_minute=360) in answer.relaxations
+    assert answer.message == (
+        "No chair is free for session 1 on Monday, December 7; add one more chair on Monday, December 7 "
+        "from 9:00 AM to 10:10 AM or start 1 day later."
+    )
+    (night,) = (way for way in answer.relaxations if way.type == "open_site")
+    assert worth_saying([night], hours=(420, 1140)) == [night]
+
+
+def test_an_hour_beside_the_usual_opening_is_suggested_before_the_night():
+    shape = protocol(track("visit", "bare", (phase(1, 1, 1),)))
+    away = (span("2026-12-07T08:00", "2026-12-07T18:00"),)
+    answer = refused(clinic(shape, course=patient(unavailable=away, **DAY)))
+    (opening,) = (way for way in answer.relaxations if way.type == "open_site")
+    assert 420 <= opening.begin < opening.end_minute <= 1140
+
+
+@pytest.mark.parametrize(
+    ("hours", "near"),
+    [
+        ({"mon": [("08:00", "12:00")], "tue": [("07:30", "18:00")]}, (390, 1140)),
+        ({"mon": [("00:30", "23:30")]}, (0, 1440)),
+        ({}, (420, 1140)),
+    ],
+)
+def test_openings_are_asked_for_up_to_an_hour_beside_the_usual_hours(hours, near):
+    assert near_hours(Week.of(hours)) == near
 
 
 def test_an_opening_only_adds_what_the_day_lacks():
@@ -188,7 +232,7 @@ def test_what_is_free_only_at_different_times_is_listed():
 def test_the_infeasible_example_is_refused_with_what_would_help():
     answer = refused(read_problem(example("tiny-infeasible")))
     assert {r.type for r in answer.relaxations} == {"extend_latest_start", "slip", "open_site", "add_seat"}
-    assert answer.message.startswith("The clinic is not open long enough for session 4 on Sunday, December 20; ")
+    assert answer.message.startswith("The clinic is closed on Sunday, December 20, the only day for session 4; ")
 
 
 @pytest.mark.parametrize("case", ONE_TRACK + LINKED)
@@ -274,9 +318,11 @@ def test_tracks_that_only_fail_together_are_told_so():
     shape = two_tracks(link("window", track="tms", after="ket", min_hours=300, max_hours=301), one=1, two=1, days=7)
     answer = refused(clinic(shape, course=patient(**DAY)))
     assert answer.obstacle.lack == "links"
-    assert answer.message.startswith(
-        "No time for tms session 1 between Tuesday, December 8 and Sunday, December 20 fits the sessions"
-    ) or answer.message.startswith("No time for TMS session 1")
+    assert answer.message.startswith("No time for TMS session 1 ")
+    assert " fits the ket sessions; " in answer.message
+    assert in_words(Obstacle("links", *DAY.values()), names=Names(parts=("tms", "ket"))).startswith(
+        "The TMS and ket sessions cannot be fitted to each other for any start on Monday, December 7; "
+    )
 
 
 # What nobody may be asked for
@@ -356,8 +402,8 @@ def test_years_are_said_where_the_dates_would_not_be_clear_without():
     years = {"earliest_start": date(2026, 12, 7), "latest_start": date(2027, 12, 7)}
     closed = clinic(SHORT, hours=Week.of({}), course=patient(**years), horizon_end=date(2028, 1, 1))
     assert refused(closed).message.startswith(
-        "The clinic is not open long enough for session 1 "
-        "between Monday, December 7, 2026 and Tuesday, December 7, 2027; open "
+        "The clinic is closed from Monday, December 7, 2026 to Tuesday, December 7, 2027, "
+        "the only days for session 1; open "
     )
 
 

@@ -42,8 +42,9 @@ def test_a_kind_or_skill_that_the_site_does_not_have_is_named(patient: Patient, 
     Need.objects.filter(stage__visit_type__version=version, kind="chair").update(skill="rems")
     ProtocolVersion.objects.filter(pk=version.pk).update(status="published", published_at=NOW)
     version.refresh_from_db()
-    assert why(patient, version).startswith(
-        f"{site} has no REMS treatment chair and no IV pump for visit 1; no single change helps: "
+    assert why(patient, version) == (
+        f"{site} has no REMS treatment chair and no IV pump for visit 1; "
+        "no single change helps, as each leaves something else in the way."
     )
     Resource.objects.update(active=False)
     assert why(patient).startswith(f"{site} has no treatment chair for visit 1; add one more treatment chair from ")

@@ -122,7 +122,7 @@ def test_what_would_help_is_told_by_the_names_of_kinds_and_the_clock_of_the_clin
     asked = make_course(patient=patient, version=factories.make_protocol(phases=once), latest=a_day(2))
     course = plan_and_book(asked.pk, now=NOW)
     assert course.plan_message == (
-        "Clinic riverside is not open long enough for visit 1 between Tuesday, November 24 and Wednesday, November 25; "
+        "Clinic riverside is closed from Tuesday, November 24 to Wednesday, November 25, the only days for visit 1; "
         "open Clinic riverside on Tuesday, November 24 from 9:00 AM to 9:30 AM or start on Monday, November 30."
     )
     assert say_ways(course.relaxations, site=site) == (
