@@ -10,6 +10,7 @@ from rest_framework import serializers
 from clinic.models import ApiKey, Patient
 from clinic.weekly import WEEKDAYS
 from protocols.models import Protocol, ProtocolVersion
+from scheduling.api.serializers.plans import ClockField, CostField, RelaxationField
 from scheduling.api.serializers.records import KeySiteField
 from scheduling.api.serializers.sessions import PlacedHoldSerializer, SessionSerializer
 from scheduling.api.strict import StrictSerializer, WeeklyTableField
@@ -28,7 +29,8 @@ class CourseSerializer(serializers.ModelSerializer[Course]):
     protocol = serializers.UUIDField(source="version.protocol.uuid", read_only=True)
     protocol_version = serializers.UUIDField(source="version.uuid", read_only=True)
     message = serializers.CharField(source="plan_message", read_only=True)
-    cost = serializers.JSONField(source="plan_cost", read_only=True)
+    relaxations = serializers.ListField(child=RelaxationField(), read_only=True)
+    cost = CostField(source="plan_cost", read_only=True)
 
     class Meta:
         model = Course
@@ -142,11 +144,11 @@ class AlternativeSerializer(serializers.Serializer[object]):
 
     differs = serializers.ListField(child=serializers.ChoiceField(choices=DIFFERENCES))
     start_on = serializers.DateField(help_text="The local date of the first visit.")
-    time = serializers.TimeField(format="%H:%M", help_text="The median of the local starts.")
+    time = ClockField(help_text="The median of the local starts.")
     weekdays = serializers.ListField(
         child=serializers.ChoiceField(choices=WEEKDAYS), help_text="Those with at least one in eight of the visits."
     )
-    cost = serializers.JSONField()
+    cost = CostField()
     sessions = ProposedSessionSerializer(many=True)
 
 
@@ -155,7 +157,7 @@ class ProposalSerializer(serializers.Serializer[object]):
 
     status = serializers.ChoiceField(choices=["planned", "infeasible", "unknown"])
     message = serializers.CharField(allow_blank=True)
-    relaxations = serializers.ListField(child=serializers.JSONField())
-    cost = serializers.JSONField()
+    relaxations = serializers.ListField(child=RelaxationField())
+    cost = CostField()
     sessions = ProposedSessionSerializer(many=True)
     alternatives = AlternativeSerializer(many=True, help_text="Empty where none were asked for; cheapest first.")

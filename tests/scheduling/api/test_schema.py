@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 from drf_spectacular.validation import validate_schema
 from rest_framework.test import APIClient
+
+from scheduling.api.serializers.plans import CLOCK_SCHEMA, RELAXATION_SCHEMA
+from scheduling.engine import RELAXATION_FIELDS, CoursePlan, Relaxation
+from scheduling.explaining import write_relaxations
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +52,31 @@ def test_openings_are_described_as_they_come(schema: dict) -> None:
     answer = schema["paths"]["/api/v1/openings/"]["get"]["responses"]["200"]["content"]["application/json"]
     assert answer == {"schema": {"$ref": "#/components/schemas/Openings"}}
     assert list(schema["components"]["schemas"]["Opening"]["properties"]) == ["start", "holds"]
+
+
+def test_what_the_planner_answers_is_typed(schema: dict) -> None:
+    schemas = schema["components"]["schemas"]
+    parts = ("start", "length", "time", "spread", "continuity", "moved", "unplanned")
+    for name in ("Course", "CourseDetail", "Proposal"):
+        shown = schemas[name]["properties"]
+        assert shown["cost"]["properties"] == {part: {"type": "integer"} for part in parts}, name
+        assert shown["relaxations"]["items"]["properties"]["type"]["enum"] == list(RELAXATION_FIELDS), name
+    time = schemas["Alternative"]["properties"]["time"]
+    assert (time["type"], time["pattern"], "format" in time) == ("string", CLOCK_SCHEMA["pattern"], False)
+
+
+def test_relaxations_have_the_fields_that_the_schema_lists() -> None:
+    day, at = {"on": date(2026, 12, 5), "begin": 540, "end_minute": 1440}, datetime(2026, 12, 5, 9, tzinfo=UTC)
+    span = {"start": at, "end": at + timedelta(hours=1)}
+    ways = (
+        Relaxation("extend_latest_start", days=2),
+        Relaxation("slip", track="tms", phase="acute", days=2),
+        Relaxation("add_seat", kind="chair", skill="rems", **span),
+        Relaxation("free_patient", **span),
+        Relaxation("open_site", **day),
+    )
+    written = write_relaxations(CoursePlan("1", "infeasible", relaxations=ways))
+    assert {name for way in written for name in way} == set(RELAXATION_SCHEMA["properties"])
 
 
 def test_every_operation_says_how_it_refuses(schema: dict) -> None:
