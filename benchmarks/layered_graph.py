@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import itertools
 
 from scheduling.engine import plan, read_problem  # noqa: E402
 from scheduling.engine.options import Chain, chains_of  # noqa: E402
 from scheduling.engine.seats import Board  # noqa: E402
-from scheduling.engine.tables import Tables  # noqa: E402
 from scheduling.engine.timeline import Timeline, reach_of  # noqa: E402
+from scheduling.engine.track.tables import Tables  # noqa: E402
 
 WEEK = {key: [["09:00", "12:00"]] for key in ("mon", "tue", "wed", "thu", "fri")}
 TAKEN = [
@@ -131,7 +131,7 @@ def picture(chain: Chain, tables: Tables, chosen: list[Spot], cost: int) -> str:
         out.append(
             f'<text class="head" x="12" y="{y}">{date.fromordinal(day):%A %b} {date.fromordinal(day).day}</text>'
         )
-    path = set(itertools.pairwise(chosen))
+    path = set(pairwise(chosen))
     for one in sorted(spots, key=lambda spot: spot):
         for other in spots:
             follows = other.session == one.session + 1 and other.day in tables.next_days(one.session, one.day)

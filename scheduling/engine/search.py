@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from .alternatives import with_alternatives
+from .choice.alternatives import with_alternatives
 from .cost import UNPLANNED
-from .improve import WORK_PER_SECOND, improve
-from .intake import Intake
-from .placing import place_all, place_left
+from .many.improve import WORK_PER_SECOND, improve
+from .many.intake import Intake
+from .many.placing import place_all, place_left
 from .problem import Problem
 from .result import UNKNOWN, CoursePlan, Result
 from .rules import check

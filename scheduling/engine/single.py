@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .chain import Answer, plan_chain
-from .company import Company
 from .cost import sessions_cost
-from .days import Days
 from .hours import Hours
-from .joint import MAX_NODES
-from .linked import JointSearch, plan_linked
-from .links import Links
+from .linked.company import Company
+from .linked.days import Days
+from .linked.joint import MAX_NODES
+from .linked.links import Links
+from .linked.search import JointSearch, plan_linked
 from .options import INF, Chain, chains_of
 from .problem import Course, PlacedSession, Problem
 from .seats import Board, Seat, spans_of
 from .timeline import Span
+from .track.chain import Answer, plan_chain
 
 EXACT_STEPS = 40_000
 ALONE_STEPS = 400_000

@@ -25,7 +25,7 @@ from scheduling.engine import (
     write_problem,
     write_result,
 )
-from scheduling.engine.alternatives import with_alternatives
+from scheduling.engine.choice.alternatives import with_alternatives
 
 from .cast import clinic, patient, phase, protocol, session, track
 from .generate import LINKED, SINGLE, make

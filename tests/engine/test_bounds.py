@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 from scheduling.engine import Problem, read_problem
-from scheduling.engine.chain import Search, plan_chain
-from scheduling.engine.multipliers import Bounds, limits_of, priced
 from scheduling.engine.options import INF, Chain, chains_of
 from scheduling.engine.seats import Board
-from scheduling.engine.tables import Tables, quick_bound, step_back
 from scheduling.engine.timeline import Timeline, reach_of
+from scheduling.engine.track.chain import Search, plan_chain
+from scheduling.engine.track.multipliers import Bounds, limits_of, priced
+from scheduling.engine.track.tables import Tables, quick_bound, step_back
 
 from .generate import make
 

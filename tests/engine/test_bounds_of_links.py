@@ -2,10 +2,10 @@
 
 import pytest
 
-from scheduling.engine.days import TimeUp
+from scheduling.engine.linked.days import TimeUp
+from scheduling.engine.linked.patterns import Patterns
 from scheduling.engine.options import INF
-from scheduling.engine.patterns import Patterns
-from scheduling.engine.tables import Tables
+from scheduling.engine.track.tables import Tables
 
 from .judging import planned
 from .test_bounds import chain_of, drawn

@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 
 from scheduling.engine import Resource, Result, check, plan, read_problem, write_result
-from scheduling.engine.improve import improve
-from scheduling.engine.intake import Intake
-from scheduling.engine.placing import place_all
-from scheduling.engine.polish import Polisher
+from scheduling.engine.many.improve import improve
+from scheduling.engine.many.intake import Intake
+from scheduling.engine.many.placing import place_all
+from scheduling.engine.many.polish import Polisher
 
 from .cast import at, booking, clinic, patient, phase, protocol, session, span, track
 from .generate import make

@@ -14,13 +14,13 @@ from functools import partial
 from heapq import nsmallest
 from itertools import combinations
 
-from .chain import kept_dates
+from ..options import INF, Chain, Step
+from ..track.chain import kept_dates
+from ..track.tables import LENGTH_POINTS, Tables
 from .days import NOWHEN, Days, TimeUp
 from .links import NO_BAND, Asked, Band, Links
-from .options import INF, Chain, Step
 from .patterns import Dates, Patterns
 from .rating import Node, Rating, Way, gap_of
-from .tables import LENGTH_POINTS, Tables
 
 MAX_NODES = 30_000
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 
+from ..options import INF, Chain, Step
 from .company import Company
 from .links import Band, Links
-from .options import INF, Chain, Step
 
 Choice = tuple[int, tuple[tuple[int, int, int], ...]]
 """Points, and for each track of a date (track, start, resource index)."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import log
 
-from .chain import START_POINTS, start_days
+from ..options import INF, Chain, Step
+from ..track.chain import START_POINTS, start_days
+from ..track.tables import LENGTH_POINTS, quick_bound, step_back
 from .days import END, Days, TimeUp
 from .joint import MAX_NODES, Joint
 from .links import Band, Event, Links, Owed
-from .options import INF, Chain, Step
 from .patterns import Dates
 from .rating import Node, Way
-from .tables import LENGTH_POINTS, quick_bound, step_back
 
 WEIGHTS = (20, 28, 48)
 """How far the bounds lead, in sixteenths, when the exact search has run out of steps."""

@@ -9,7 +9,7 @@ days to spare (subgradients); any prices prove a bound, good ones a better one.
 
 from __future__ import annotations
 
-from .options import Chain
+from ..options import Chain
 from .tables import LENGTH_POINTS, Tables
 
 UNIT = 16

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .protocol import Visit
-from .seats import Board, groups_of
+from ..protocol import Visit
+from ..seats import Board, groups_of
+from ..timeline import Span
 from .stay import LEAST_MOVE
-from .timeline import Span
 
 Pool = tuple[str, frozenset[str]]
 """The seats of a kind that have some skills."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .problem import Week
-from .seats import Board
-from .timeline import ones
+from ..problem import Week
+from ..seats import Board
+from ..timeline import ones
 
 
 @dataclass(slots=True)

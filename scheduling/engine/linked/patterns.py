@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..options import INF
+from ..track.tables import Tables
 from .days import TimeUp
-from .options import INF
-from .tables import Tables
 
 Dates = tuple[int, ...]
 """The first dates that `max_in` leaves the next sessions."""

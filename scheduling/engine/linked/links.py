@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .options import INF, Chain, Step, seconds_at_least, seconds_at_most
-from .problem import Problem
-from .protocol import Link, Protocol
-from .timeline import Timeline
+from ..options import INF, Chain, Step, seconds_at_least, seconds_at_most
+from ..problem import Problem
+from ..protocol import Link, Protocol
+from ..timeline import Timeline
 
 Band = tuple[int, int]
 """First and last second at which a treatment may start."""

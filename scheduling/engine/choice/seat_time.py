@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from .hours import Hours
-from .intervals import Interval, without
-from .problem import Course, PlacedSession, Problem, Resource
-from .timeline import ones
+from ..hours import Hours
+from ..intervals import Interval, without
+from ..problem import Course, PlacedSession, Problem, Resource
+from ..timeline import ones
 
 Placed = tuple[Course, tuple[PlacedSession, ...]]
 WHOLE_DAY = -1

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from .cost import UNPLANNED
-from .hours import Hours
-from .options import INF
-from .problem import Course, PlacedSession, Problem
-from .relax import explain
-from .result import INFEASIBLE, PLANNED, UNKNOWN, CoursePlan
-from .seats import Board, Seat, spans_of
-from .single import Desk, Draft, draft_course
-from .timeline import Span, Timeline, reach_of
+from ..cost import UNPLANNED
+from ..hours import Hours
+from ..options import INF
+from ..problem import Course, PlacedSession, Problem
+from ..relax import explain
+from ..result import INFEASIBLE, PLANNED, UNKNOWN, CoursePlan
+from ..seats import Board, Seat, spans_of
+from ..single import Desk, Draft, draft_course
+from ..timeline import Span, Timeline, reach_of
 
 Taken = list[tuple[Seat, Span]]
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from statistics import median_low
 
-from .changes import Other, alone_with
-from .cost import sessions_cost
-from .hours import Hours
-from .problem import WEEKDAYS, Course, PlacedSession, Problem, Week
-from .result import PLANNED, Alternative, CoursePlan, Result
-from .rules import check
-from .seats import Board
-from .single import Desk, draft_course
-from .timeline import Timeline, reach_of
+from ..changes import Other, alone_with
+from ..cost import sessions_cost
+from ..hours import Hours
+from ..problem import WEEKDAYS, Course, PlacedSession, Problem, Week
+from ..result import PLANNED, Alternative, CoursePlan, Result
+from ..rules import check
+from ..seats import Board
+from ..single import Desk, draft_course
+from ..timeline import Timeline, reach_of
 
 Sessions = tuple[PlacedSession, ...]
 START, TIME, DAYS = "start", "time", "weekdays"

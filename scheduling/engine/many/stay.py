@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .cost import sessions_cost
-from .options import INF, Chain, Offers, Step, chains_of
-from .problem import Course
-from .single import Desk, Draft, seat, solve
+from ..cost import sessions_cost
+from ..options import INF, Chain, Offers, Step, chains_of
+from ..problem import Course
+from ..single import Desk, Draft, seat, solve
 
 LEAST_MOVE = 1000
 """What any plan costs at least in which a session moves."""

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from .hours import Hours
-from .problem import Course, PlacedSession, Problem
-from .seats import Board
-from .single import Desk, draft_course
-from .timeline import Timeline, reach_of
+from ..hours import Hours
+from ..problem import Course, PlacedSession, Problem
+from ..seats import Board
+from ..single import Desk, draft_course
+from ..timeline import Timeline, reach_of
 
 Window = tuple[date, date]
 Out = Callable[[], bool]

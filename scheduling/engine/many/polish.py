@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .cost import sessions_cost
+from ..cost import sessions_cost
+from ..options import INF, Chain, Step, board_line_starts, body_set, chains_of, first_resource
+from ..problem import Course, PlacedHold, PlacedSession
+from ..rules import course_violations
+from ..seats import spans_of
+from ..single import Draft
+from ..timeline import ones
+from ..view import View
 from .dayboard import DayBoard
 from .intake import Intake, Taken
-from .options import INF, Chain, Step, board_line_starts, body_set, chains_of, first_resource
-from .problem import Course, PlacedHold, PlacedSession
-from .rules import course_violations
-from .seats import spans_of
-from .single import Draft
-from .timeline import ones
-from .view import View
 
 DEPTH = 3
 """How many sessions may give way to each other, one after the other."""

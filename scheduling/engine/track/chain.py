@@ -11,8 +11,8 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..options import INF, Chain
 from .multipliers import Bounds, limits_of, priced
-from .options import INF, Chain
 from .tables import FAR, LENGTH_POINTS, Tables, quick_bound, step_back
 
 START_POINTS = 10

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..options import INF, Chain
+from ..track.multipliers import HOPE, UNIT, Limit, limits_of, reliefs
+from ..track.tables import step_back
 from .days import NOWHEN, Days
 from .links import Asked, Band
-from .multipliers import HOPE, UNIT, Limit, limits_of, reliefs
-from .options import INF, Chain
-from .tables import step_back
 
 ROUNDS = 5
 """How often prices are changed for better bounds of one start day."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+from ..options import Chain, Step
+from ..seats import Board
 from .links import Event, Links
-from .options import Chain, Step
-from .seats import Board
 
 Placed = tuple[int, int, int]
 """(track, start, resource index)"""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .cost import sessions_cost
+from ..cost import sessions_cost
+from ..options import INF
+from ..problem import Course
+from ..single import Draft, draft_course
 from .forced import Booked, forced_points
 from .intake import EFFORT, NOTHING, Intake, Taken, worth
-from .options import INF
-from .problem import Course
-from .single import Draft, draft_course
 from .stay import LEAST_MOVE, draft_staying
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 
-from .cost import UNPLANNED
+from ..cost import UNPLANNED
+from ..problem import Course
+from ..seats import Seat
+from ..timeline import ones
 from .intake import Intake, Taken, worth
 from .polish import Polisher
-from .problem import Course
-from .seats import Seat
 from .stay import LEAST_MOVE
-from .timeline import ones
 
 WORK_PER_SECOND = 1000
 """How much work the improvement may do for each second of the time limit: counted, not timed, so that the same

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from operator import add
 
-from .options import INF, Chain
+from ..options import INF, Chain
 
 LENGTH_POINTS = 4
 FAR = INF >> 1

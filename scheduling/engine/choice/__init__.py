@@ -1,0 +1,1 @@
+"""Further plans to choose from, and how many courses fit."""

@@ -1,0 +1,1 @@
+"""One track: lower bounds, prices of `max_in`, and the search."""
