@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from .cost import sessions_cost
 from .hours import Hours
+from .linked.ceilings import plan_linked
 from .linked.company import Company
 from .linked.days import Days
 from .linked.joint import MAX_NODES
 from .linked.links import Links
-from .linked.search import JointSearch, plan_linked
+from .linked.search import JointSearch
 from .options import INF, Chain, chains_of
 from .problem import Course, PlacedSession, Problem
 from .seats import Board, Seat, spans_of

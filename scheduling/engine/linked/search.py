@@ -11,50 +11,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log
 
 from ..options import INF, Chain, Step
 from ..track.chain import START_POINTS, start_days
 from ..track.tables import LENGTH_POINTS, quick_bound, step_back
 from .days import END, Days, TimeUp
+from .dominance import Dominance
 from .joint import MAX_NODES, Joint
-from .links import Band, Event, Links, Owed
+from .label import Label
+from .links import Band, Event, Links
 from .patterns import Dates
 from .rating import Node, Way
-
-WEIGHTS = (20, 28, 48)
-"""How far the bounds lead, in sixteenths, when the exact search has run out of steps."""
-BEAMS = (12, 96)
-"""Nodes of each date when the calendar is too large to be made whole."""
-DIVES, DIVE_STEPS, LIKELY = (28, 48), 2000, 2
-"""Weights, and steps on each of how many start days, for a first plan."""
-FEW_STEPS, WIDER = 10_000, 40
-"""Steps before the ceiling is raised for good, and by what part of the bound."""
-WIDEST = 500
-"""From this many points between bound and ceiling on, the ceiling is left out."""
-SMALL, SMALL_GROWTH, GROWTH = 20_000, 8, 2.5
-"""By what factor the calendar may grow from one ceiling to the next, up to a size and above."""
-
-
-@dataclass(slots=True, eq=False)
-class Label:
-    cost: int
-    node: Node
-    treats: tuple[int, ...]
-    """By track: the second at which its last treatment starts."""
-    ends: tuple[int, ...]
-    """By track: the second at which the last treatment ends that is not locked."""
-    resources: tuple[int, ...]
-    dates: tuple[tuple[int, ...], ...]
-    """By track: the dates of its last sessions, as many as `max_in` looks at."""
-    earliest: tuple[Dates, ...]
-    """By track: the first dates that `max_in` leaves its next sessions."""
-    owed: Owed
-    chosen: tuple[tuple[int, int, int], ...]
-    """On this date: (track, start, resource index)."""
-    at: int
-    """The position of the traced track's last start among those of the node."""
-    before: Label | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +54,7 @@ class JointSearch:
         self.start_days = start_days(chains[0], earliest, latest)
         self.joints: dict[int, Joint] = {}
         self.change = chains[0].continuity_points
+        self.dominance = Dominance(chains, links)
         self.patterned = False
         self.recent = [max((s.max_in[0] for s in chain.steps if s.max_in is not None), default=0) for chain in chains]
         self.steps = 0
@@ -390,69 +358,9 @@ class JointSearch:
             return not label.owed and self.links.closes(label.ends)
         key = (id(label.node), label.resources)
         held = self.closed.setdefault(key, [])
-        if any(self._covers(other, label, joint) for other in held):
+        if any(self.dominance.covers(other, label, joint) for other in held):
             return False
         held.append(label)
-        return True
-
-    def _covers(self, one: Label, other: Label, joint: Joint) -> bool:
-        """Whether every way on from `other` is open to `one` too, which costs no more so far."""
-        if one.cost > other.cost or one.owed != other.owed:
-            return False
-        for mine, its in zip(one.dates, other.dates, strict=True):
-            if any(a > b for a, b in zip(mine, its, strict=True)):
-                return False
-        node = one.node
-        for i, chain in enumerate(self.chains):
-            if node.placed[i] == len(chain.steps):
-                continue
-            follow = chain.steps[node.placed[i]]
-            if one.treats[i] != other.treats[i] and node.placed[i]:
-                a = (one.treats[i] + follow.least, one.treats[i] + follow.most)
-                b = (other.treats[i] + follow.least, other.treats[i] + follow.most)
-                if not self._reaches(joint, i, node, a, b, 1):
-                    return False
-        if any(
-            self.links.is_yet_to_judge(tie, one.ends[tie.after], other.ends[tie.after]) for tie in self.links.windows
-        ):
-            return False
-        for tie in self.links.ties:
-            if tie.type in ("at_least", "apart") or one.ends[tie.after] == other.ends[tie.after]:
-                continue
-            if node.placed[tie.track] == len(self.chains[tie.track].steps):
-                continue
-            if tie.type == "clear":
-                if one.ends[tie.after] + tie.low < self.links.line.midnight(node.day + 1) * 60:
-                    continue
-                if one.ends[tie.after] > other.ends[tie.after]:
-                    return False
-                continue
-            a = (one.ends[tie.after] + tie.low, one.ends[tie.after] + tie.high)
-            b = (other.ends[tie.after] + tie.low, other.ends[tie.after] + tie.high)
-            if not self._reaches(joint, tie.track, node, a, b, 99):
-                return False
-        return True
-
-    def _reaches(
-        self, joint: Joint, track: int, node: Node, a: tuple[int, int], b: tuple[int, int], ahead: int
-    ) -> bool:
-        """Whether no start of the track's next sessions after the node's date lies in `b` and not in `a`."""
-        missed = [(b[0], min(b[1], a[0] - 1)), (max(b[0], a[1] + 1), b[1])]
-        spans = [(low, high) for low, high in missed if low <= high]
-        if not spans:
-            return True
-        chain = self.chains[track]
-        first = node.placed[track]
-        for k in range(first, min(first + ahead, len(chain.steps))):
-            for day in joint.tables[track].days[k]:
-                if day <= node.day:
-                    continue
-                if any(chain.meets(chain.steps[k], day, low, high) for low, high in spans):
-                    return False
-            if joint.tables[track].days[k] and chain.reach(chain.steps[k], joint.tables[track].days[k][0])[0] > max(
-                high for _, high in spans
-            ):
-                break
         return True
 
     def _path(self, label: Label) -> tuple[tuple[int, int, int, int], ...]:
@@ -462,69 +370,3 @@ class JointSearch:
             out += [(i, here.node.placed[i], index, r) for i, index, r in here.chosen]
             here = here.before
         return tuple(sorted(out))
-
-
-def plan_linked(search: JointSearch, *, ceiling: int, limit: int) -> JointAnswer:
-    """The cheapest plan below `ceiling`, or the best found with the bound that was proven.
-
-    The calendar that has to be made grows fast with the room between the bound and the ceiling. So the search is run
-    below low ceilings first, each a little higher than what is proven by then: the first plan found is a cheapest one.
-    """
-    bound, best = search.floor(), JointAnswer(None, 0)
-    room, size, steps = max(bound // 40, 4), 1, FEW_STEPS
-    while bound < min(ceiling, INF):
-        top = min(ceiling, bound + room) if room < WIDEST else ceiling
-        answer = search.run(limit=min(steps, limit), ceiling=top)
-        bound = max(bound, answer.bound)
-        if answer.cost is not None and answer.proven:
-            return answer
-        if answer.cost is not None and (best.cost is None or answer.cost < best.cost):
-            best = answer
-        if answer.bound < top and (steps >= limit or search.is_leaky):
-            return _not_proven(search, bound, top, limit, best)
-        was, size = size, search.size()
-        if answer.bound < top:
-            # The calendar is small, its bounds are wide: one long search is better than a few that begin anew.
-            steps, room = limit, max(room, bound // WIDER)
-            search.patterned = any(search.recent)
-        elif was == 1:
-            room *= 2
-        else:
-            wanted = log(SMALL_GROWTH if size < SMALL else GROWTH)
-            room = min(max(int(wanted * room / log(max(size / was, 1.1))), 2), 3 * room)
-        if best.cost is None and size >= SMALL:
-            # A plan, if not the best, says how far the ceiling has to rise at most.
-            best = _dive(search, min(ceiling, bound + 6 * room))
-            ceiling = min(ceiling, best.cost or ceiling)
-        if ceiling - bound <= 2 * room:
-            room = ceiling - bound
-    return JointAnswer(best.cost, bound, best.plan)
-
-
-def _dive(search: JointSearch, ceiling: int) -> JointAnswer:
-    """A plan, soon, on one of the likely start days; or none."""
-    for weight in DIVES:
-        for day in search.likely_days()[:LIKELY]:
-            answer = search.run(limit=DIVE_STEPS, ceiling=ceiling, weight=weight, beam=BEAMS[0], only=day)
-            if answer.cost is not None:
-                return answer
-    return JointAnswer(None, 0)
-
-
-def _not_proven(search: JointSearch, bound: int, top: int, limit: int, best: JointAnswer) -> JointAnswer:
-    """Some good plan where the proof has run out of steps or of nodes; then the proof once more, below its cost."""
-    for weight in WEIGHTS:
-        answer = search.run(limit=limit // 8, ceiling=top, weight=weight)
-        if answer.cost is not None:
-            again = search.run(limit=limit * 2, ceiling=answer.cost)
-            bound = max(bound, min(again.bound, answer.cost))
-            found = min((a for a in (again, answer, best) if a.cost is not None), key=lambda a: a.cost or 0)
-            return JointAnswer(found.cost, bound, found.plan)
-    if best.cost is not None:
-        return JointAnswer(best.cost, bound, best.plan)
-    for beam in BEAMS:
-        for day in search.start_days:
-            answer = search.run(limit=limit // 8, weight=WEIGHTS[-1], only=day, beam=beam)
-            if answer.cost is not None:
-                return JointAnswer(answer.cost, min(bound, answer.cost), answer.plan)
-    return JointAnswer(None, bound)
