@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from clinic.models import ResourceKind, Site
 from scheduling import engine
 from scheduling.models import Session
-from scheduling.referrals import find_versions
+from scheduling.referrals import find_versions, published_at
 from scheduling.shapes import last_day, shape_version
 from scheduling.snapshots import read_clinic
 
@@ -66,7 +66,9 @@ def pose_question(question: Question, *, now: datetime) -> Posed:
     versions = find_versions(site, [code for code, _ in question.referrals])
     for code, _ in question.referrals:
         if code not in versions:
-            raise Unanswerable(f"{site} has no published protocol with the code {code}.")
+            known = sorted(set(published_at(site).values_list("protocol__code", flat=True)))
+            listed = f"there are {', '.join(known)}" if known else "there are none"
+            raise Unanswerable(f"{site} has no published protocol with the code {code}; {listed}.")
     shapes = {code: shape_version(version) for code, version in versions.items()}
     longest = max((last_day(shape) for shape in shapes.values()), default=0)
     before = read_clinic(site=site, now=now, last_on=question.latest_on + timedelta(days=longest) + SLACK)

@@ -15,6 +15,8 @@ from scheduling.words import count_of, name_code, say_date
 
 HEAD = 12
 """How wide a column's head may be before it takes another line."""
+WIDE = 96
+"""How wide the table of the weeks may be before further columns stand below."""
 
 
 def write_answer(answer: Answer) -> dict[str, Any]:
@@ -149,8 +151,11 @@ def _draw_groups(answer: Answer) -> Iterator[str]:
 def _draw_weeks(answer: Answer) -> Iterator[str]:
     """Use in the weeks, of the kinds that matter to the question."""
     needs = answer.needed or tuple(use.need for use in answer.use if use.before.held)
-    counted = "courses started and finished by its end, and " if answer.groups else ""
-    yield f"Week by week: {counted}the share of the open hours that is held, before -> after"
+    if answer.groups:
+        yield "Week by week: courses started and finished by its end,"
+        yield "and the share of the open hours that is held, before -> after"
+    else:
+        yield "Week by week: the share of the open hours that is held, before -> after"
     yield ""
     courses = ("Started", "Finished") if answer.groups else ()
     rows: list[tuple[str, ...]] = [("Week of", *courses, *(_name_need(need, answer) for need in needs))]
@@ -160,7 +165,7 @@ def _draw_weeks(answer: Answer) -> Iterator[str]:
             continue
         counts = (str(week.started), str(week.finished)) if answer.groups else ()
         rows.append((say_date(week.first_on), *counts, *(_say_change(use.get(need)) for need in needs)))
-    yield from _table(rows, left=1)
+    yield from _in_blocks(rows)
 
 
 def _draw_use(answer: Answer) -> Iterator[str]:
@@ -224,10 +229,7 @@ def _name_need(need: Need, answer: Answer) -> str:
 
 def _table(rows: Sequence[Sequence[str]], *, left: int) -> Iterator[str]:
     """Columns as wide as their cells need, the first `left` ones to the left; long heads take several lines."""
-    body, widths = rows[1:], []
-    for i, head in enumerate(rows[0]):
-        words = [HEAD, *(len(word) for word in head.split()), *(len(row[i]) for row in body)]
-        widths.append(max(words) if len(head) > HEAD else max(len(head), *words[1:]))
+    body, widths = rows[1:], _widths(rows)
     heads = [wrap(head, width) for head, width in zip(rows[0], widths, strict=True)]
     deep = max(len(lines) for lines in heads)
     top = ([([""] * deep + lines)[-deep:][level] for lines in heads] for level in range(deep))
@@ -237,3 +239,25 @@ def _table(rows: Sequence[Sequence[str]], *, left: int) -> Iterator[str]:
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         yield "  " + "  ".join(cells).rstrip()
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    widths = []
+    for i, head in enumerate(rows[0]):
+        words = [HEAD, *(len(word) for word in head.split()), *(len(row[i]) for row in rows[1:])]
+        widths.append(max(words) if len(head) > HEAD else max(len(head), *words[1:]))
+    return widths
+
+
+def _in_blocks(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table; columns that do not fit beside the others stand below, with the first column again."""
+    widths = _widths(rows)
+    blocks = [[0]]
+    for i in range(1, len(widths)):
+        if len(blocks[-1]) > 1 and sum(widths[j] + 2 for j in (*blocks[-1], i)) > WIDE:
+            blocks.append([0])
+        blocks[-1].append(i)
+    for number, block in enumerate(blocks):
+        if number:
+            yield ""
+        yield from _table([[row[i] for i in block] for row in rows], left=1)

@@ -320,7 +320,8 @@ What if, at Riverside? Nothing is booked or changed.
   Protocol once  14 of 16  Nov 30, 2026  Dec 11, 2026  Dec 11, 2026
   Protocol calm    2 of 2  Nov 30, 2026  Nov 30, 2026  Nov 30, 2026
 
-Week by week: courses started and finished by its end, and the share of the open hours that is held, before -> after
+Week by week: courses started and finished by its end,
+and the share of the open hours that is held, before -> after
 
   Week of       Started  Finished        chair       room
   Nov 30, 2026        8         8  10% -> 100%  0% -> 17%
@@ -334,6 +335,26 @@ Over all weeks: hours held, of the hours that the seats are open
 
 Before is what is booked today. After is the same with the change and the referrals that fit.
 Bottleneck: chair. One more would let 2 further courses fit.
+"""
+
+
+def test_columns_that_do_not_fit_beside_the_others_stand_below(clinic: Site) -> None:
+    kinds = tuple(f"treatment_device_{number}" for number in range(1, 8))
+    for kind in kinds:
+        factories.make_resource(site=clinic, kind=kind)
+    factories.make_protocol(code="all", needs=kinds, phases=ONCE)
+    drawn = ask("riverside", "--start", "2026-11-30", "--weeks", "1", "--referrals", "1xall")
+    assert "held, before -> after\n\n" + BLOCKS + "\nOver all weeks" in drawn
+
+
+BLOCKS = """\
+                                      treatment     treatment     treatment     treatment
+  Week of       Started  Finished      device 1      device 2      device 3      device 4
+  Nov 30, 2026        1         1     0% -> 10%     0% -> 10%     0% -> 10%     0% -> 10%
+
+                   treatment     treatment     treatment
+  Week of           device 5      device 6      device 7
+  Nov 30, 2026     0% -> 10%     0% -> 10%     0% -> 10%
 """
 
 
@@ -372,7 +393,10 @@ def test_nothing_to_try_is_refused(clinic: Site) -> None:
             "--referrals takes a number, x and a protocol's code, such as 20xspravato-trd, not 'once'.",
         ),
         (("riverside", "--referrals", "201xonce"), "--referrals takes 200 courses at most, not 201."),
-        (("riverside", "--referrals", "2xtwice"), "Riverside has no published protocol with the code twice."),
+        (
+            ("riverside", "--referrals", "2xtwice"),
+            "Riverside has no published protocol with the code twice; there are once.",
+        ),
         (("riverside", "--add", "chair:1", "--start", "2026-11-22"), "--start 2026-11-22 lies in the past."),
         (("riverside", "--add", "chair:1", "--start", "2029-11-22"), "--start 2029-11-22 is more than two years away."),
         (("riverside", "--add", "chair:1", "--start", "soon"), "--start: 'soon' is not a date as YYYY-MM-DD."),
