@@ -1,6 +1,6 @@
 """New course: find the patient, see the calendar before it is booked, book it with one button, or see why not."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from urllib.parse import urlencode
 
@@ -12,7 +12,7 @@ from protocols.models import DecisionPoint, ProtocolVersion, Stage, Track, Visit
 from scheduling.desk import new_course
 from scheduling.gates import meet_gate
 from scheduling.models import Course, Hold, Notice, Session
-from scheduling.planning import propose_course
+from scheduling.planning import legal_times, propose_course
 from tests import factories
 from tests.scheduling.desk.pressing import search, told
 
@@ -406,6 +406,23 @@ def test_a_course_that_did_not_fit_shows_why_and_is_planned_again_with_other_wis
     waiting.refresh_from_db()
     assert (waiting.status, waiting.availability, waiting.plan_message) == ("booked", None, "")
     assert waiting.sessions.count() == 4
+
+
+def test_a_waiting_course_is_booked_with_the_one_time_that_was_tried_and_its_other_visits_can_move(
+    at_desk, patient, monday_refused
+):
+    version = ProtocolVersion.objects.get(pk=monday_refused["version"])
+    waiting = factories.make_course(patient=patient, version=version, status="infeasible")
+    plan = reverse("admin:desk_course_plan", args=[waiting.pk])
+    trial = "free:2026-12-09T10.00:2026-12-09T10.30"
+    shown = at_desk.post(plan, {**monday_refused, "step": "", "try": trial})
+    at_desk.post(plan, {**dict(shown.context["carried"]), "step": "book", "plan": shown.context["token"]})
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.availability) == ("booked", {"mon": [["08:00", "12:00"]]})
+    first, second, _ = waiting.sessions.order_by("start")
+    assert second.local_date == date(2026, 12, 9)
+    times = legal_times(first, now=factories.NOW, first_on=first.local_date, last_on=first.local_date)
+    assert {(at.start - first.start) for at in times} >= {timedelta(hours=-2), timedelta(hours=1)}
 
 
 def test_a_booked_course_is_not_planned_again(at_desk, course):
