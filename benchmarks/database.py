@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -27,6 +26,7 @@ django.setup()
 from django.db import connection  # noqa: E402
 from django.test.utils import CaptureQueriesContext, setup_databases, setup_test_environment  # noqa: E402
 
+from benchmarks.memory import peak_megabytes  # noqa: E402
 from clinic.models import Resource, Site  # noqa: E402
 from protocols.library import load_library  # noqa: E402
 from protocols.models import ProtocolVersion  # noqa: E402
@@ -84,7 +84,7 @@ def measure(course: Course) -> dict[str, Any]:
         "of_occupancy": sum("range_agg" in query["sql"].lower() for query in context.captured_queries),
         "cost": result.cost,
         "optimal": result.courses[0].optimal,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": peak_megabytes(),
     }
 
 

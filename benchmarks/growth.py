@@ -25,12 +25,13 @@ Point = tuple[float, float]
 
 ROUNDS = 5
 CHILD = """
-import json, resource, sys
+import json, sys
+from benchmarks.memory import peak_megabytes
 from scheduling.engine import plan, read_problem
 with open(sys.argv[1]) as file:
     problem = read_problem(json.load(file))
 plan(problem, time_limit=20)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(peak_megabytes())
 """
 
 

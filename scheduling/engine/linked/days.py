@@ -65,8 +65,6 @@ class Days:
         self.width = len(chains[self.led].names)
         self.traced = links.traced
         self.out_of_time = out_of_time
-        self.prices: dict[int, list[int]] = {}
-        """By track, prices of `max_in` (`rating`) that were good for the start day before."""
         self._profiles: dict[tuple[int, int], list[Profile]] = {}
         self._least: dict[tuple, list[int]] = {}
         self._choices: dict[tuple, list[Choice]] = {}

@@ -147,7 +147,7 @@ class Joint:
             if len(order) > self.most_nodes or self.out_of_time():
                 self.complete = False
                 return
-        self.rating.rate(list(reversed(order)), self.ceiling)
+        self.rating.rate(list(reversed(order)))
 
     def _rest(self, day: int, placed: tuple[int, ...], last: tuple[int, ...]) -> int:
         """What is left after a date at least, each track for itself; `length` by the track that needs most."""

@@ -199,12 +199,12 @@ class JointSearch:
 
     def _extend(self, label: Label, joint: Joint) -> None:
         """Offer every next date with the tracks that have a session on it, the led resource and the traced start."""
-        led, width, unit = self.days.led, self.days.width, joint.rating.unit
-        ways: list[tuple[int, int, int, int, Way, int]] = []
+        led, width = self.days.led, self.days.width
+        ways: list[tuple[int, int, int, int, Way]] = []
         for number, way in enumerate(label.node.ways):
             if not self._within_limits(label, way):
                 continue
-            base, owed = label.cost + way.points, self._owed(joint, label, way)
+            base = label.cost + way.points
             least = 0
             if joint.patterns:
                 least = base + joint.rest_with(way.node, self._earliest_after(joint, label, way))
@@ -214,14 +214,14 @@ class JointSearch:
                 begin = at * width
                 if led in way.tracks:
                     for r in range(width):
-                        parts = way.total[begin + r] + owed
-                        bound = max(base - (-parts // unit), least) + step_back(self.change, label.resources[led], r)
+                        change = step_back(self.change, label.resources[led], r)
+                        bound = max(base + way.total[begin + r], least) + change
                         if bound < self.ceiling:
-                            ways.append((bound, number, at, r, way, owed))
+                            ways.append((bound, number, at, r, way))
                 else:
-                    bound = max(base - (-(way.total[begin + label.resources[led]] + owed) // unit), least)
+                    bound = max(base + way.total[begin + label.resources[led]], least)
                     if bound < self.ceiling:
-                        ways.append((bound, number, at, 0, way, owed))
+                        ways.append((bound, number, at, 0, way))
         ways.sort(key=lambda way: way[:4])
         if ways:
             self._push(ways[0][0], label.cost, sum(label.node.placed), ("way", joint, label, ways, 0, 0, False, False))
@@ -253,12 +253,6 @@ class JointSearch:
             for i, held in enumerate(label.earliest)
         )
 
-    def _owed(self, joint: Joint, label: Label, way: Way) -> int:
-        """What the prices of `max_in` ask after a way, beside the value of its node; in parts of a point."""
-        if not joint.rating.prices:
-            return 0
-        return joint.rating.owed(way.node.placed, self._dates_after(label, way))
-
     def _starts_of(self, label: Label, way: Way) -> Iterable[int]:
         """The positions of the traced track's start after a way: those that keep its gap, or the one it had."""
         traced = self.days.traced
@@ -288,12 +282,12 @@ class JointSearch:
         depth = sum(label.node.placed)
         if not opened and number + 1 < len(ways):
             self._push(ways[number + 1][0], label.cost, depth, ("way", joint, label, ways, number + 1, 0, False, False))
-        _, _, at, led, way, owed = ways[number]
+        _, _, at, led, way = ways[number]
         steps = tuple(self.chains[i].steps[label.node.placed[i]] for i in way.tracks)
         limits = self._limits(label, way, at)
         choices = self.days.choices(way.day, way.tracks, steps, limits, led, position)
         on = led if self.days.led in way.tracks else label.resources[self.days.led]
-        rest = -(-(way.node.value[at * self.days.width + on] + owed) // joint.rating.unit)
+        rest = way.node.value[at * self.days.width + on]
         base = label.cost + way.points
         made = None
         while position < len(choices) and choices[position] != END:

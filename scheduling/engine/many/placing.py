@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from ..cost import sessions_cost
 from ..options import INF
 from ..problem import Course
+from ..protocol import Protocol
 from ..single import Draft, draft_course
+from ..track.tables import LENGTH_POINTS
 from .forced import Booked, forced_points
 from .intake import EFFORT, NOTHING, Intake, Taken, worth
 from .stay import LEAST_MOVE, draft_staying
@@ -79,7 +82,7 @@ def _alone(intake: Intake, course: Course) -> Draft:
     if len(intake.courses) == 1:
         return draft
     if intake.out_of_time():
-        return NOTHING
+        return replace(NOTHING, bound=shortest(intake.problem.protocol_of(course), course))
     if course.current and draft.is_optimal and _changes_nothing(intake, course, draft):
         return draft
     staying = draft_staying(intake.bare, course) if course.current else NOTHING
@@ -89,6 +92,24 @@ def _alone(intake: Intake, course: Course) -> Draft:
     if found.cost is None and draft.cost is not None:
         return replace(draft, bound=min(found.bound, draft.cost))
     return found
+
+
+def shortest(protocol: Protocol, course: Course) -> int:
+    """What the days and gaps of a protocol cost at least, whatever is free; nothing for a course that has begun."""
+    if course.locked or course.current:
+        return 0
+    last, uneven = 0, 0
+    for track in protocol.tracks:
+        day = -1
+        for slot in track.slots:
+            day = max(day + 1, track.first_day + slot.offset + (course.shift_days or 0))
+        for before, slot in pairwise(track.slots):
+            phase = track.phases[slot.phase]
+            if before.phase == slot.phase and phase.per_period in (1, 2, 3):
+                rest = phase.period_days % phase.per_period
+                uneven += 3 * min(rest, phase.per_period - rest)
+        last = max(last, day)
+    return LENGTH_POINTS * last + uneven
 
 
 def _changes_nothing(intake: Intake, course: Course, draft: Draft) -> bool:
