@@ -106,6 +106,9 @@ def written(results: Row) -> Iterator[str]:
         f"OR-Tools {where['ortools']}; the load before was {where['load_before']:.1f}, the run took "
         f"{results.get('seconds', 0) / 60:.0f} minutes; code of {where['commit']}."
     )
+    for commit in sorted(set(results.get("again", {}).values())):
+        rows = ", ".join(row for row, its in results["again"].items() if its == commit)
+        yield f"Measured again the same day, in runs of their own, with code of {commit}: {rows}."
     if results["quick"]:
         yield "A quick run: fewer problems, less time for CP-SAT."
     yield ""
