@@ -127,7 +127,7 @@ def peak_megabytes(document: Document, folder: Path) -> float:
 
 # The picture
 
-WIDTH, HEIGHT, MARGIN = 220, 170, 34
+WIDTH, HEIGHT, MARGIN = 300, 180, 40
 
 
 def picture(curves: dict[str, list[Point]]) -> str:
@@ -135,7 +135,7 @@ def picture(curves: dict[str, list[Point]]) -> str:
     panels = [panel(at, name, points) for at, (name, points) in enumerate(curves.items())]
     rows = -(-len(panels) // 3)
     size = f'width="{3 * WIDTH}" height="{rows * HEIGHT}" viewBox="0 0 {3 * WIDTH} {rows * HEIGHT}"'
-    style = "text{font:10px sans-serif;fill:#333}.axis{stroke:#999}.line{fill:none;stroke:#1f5fa8;stroke-width:1.5}"
+    style = "text{font:11px sans-serif;fill:#333}.axis{stroke:#999}.line{fill:none;stroke:#1f5fa8;stroke-width:1.5}"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="Planning time as problems grow">'
     return (
         "\n".join(
@@ -152,7 +152,7 @@ def panel(at: int, name: str, points: list[Point]) -> str:
 
     def place(size: float, seconds: float) -> tuple[float, float]:
         span = math.log(max(sizes) / min(sizes)) or 1.0
-        x = left + MARGIN + (WIDTH - MARGIN - 16) * math.log(max(size, 1.0) / min(sizes)) / span
+        x = left + MARGIN + (WIDTH - MARGIN - 30) * math.log(max(size, 1.0) / min(sizes)) / span
         share = math.log(min(max(seconds * 1000, low), high)) / math.log(high)
         y = top + HEIGHT - MARGIN - (HEIGHT - MARGIN - 26) * share
         return round(x, 1), round(y, 1)
@@ -160,10 +160,10 @@ def panel(at: int, name: str, points: list[Point]) -> str:
     spots = [place(size, seconds) for size, seconds in points]
     out = [f'<text x="{left + MARGIN}" y="{top + 14}">{name}: exponent {exponent(points):.2f}</text>']
     base = top + HEIGHT - MARGIN
-    out.append(f'<line class="axis" x1="{left + MARGIN}" y1="{base}" x2="{left + WIDTH - 10}" y2="{base}"/>')
+    out.append(f'<line class="axis" x1="{left + MARGIN}" y1="{base}" x2="{left + WIDTH - 24}" y2="{base}"/>')
     for milliseconds in (1, 10, 100, 1000):
         y = place(sizes[0], milliseconds / 1000)[1]
-        across = f'x1="{left + MARGIN}" y1="{y}" x2="{left + WIDTH - 10}" y2="{y}"'
+        across = f'x1="{left + MARGIN}" y1="{y}" x2="{left + WIDTH - 24}" y2="{y}"'
         out.append(f'<line class="axis" stroke-dasharray="1 4" {across}/>')
         out.append(f'<text x="{left + MARGIN - 4}" y="{y + 3}" text-anchor="end">{milliseconds}</text>')
     for size, (x, _) in ((points[0][0], spots[0]), (points[-1][0], spots[-1])):
