@@ -154,7 +154,9 @@ def test_a_closed_site_is_opened_no_longer_than_the_visit_and_its_turnover_need(
 def test_days_on_end_on_which_the_site_is_closed_are_told():
     weekend = {"earliest_start": date(2026, 12, 12), "latest_start": date(2026, 12, 13)}
     answer = refused(clinic(SHORT, resources=CHAIR, course=patient(**weekend)))
-    assert answer.obstacle == Obstacle("closed", *weekend.values(), track="visit", number=1, minutes=60)
+    assert answer.obstacle == Obstacle(
+        "closed", weekend["earliest_start"], weekend["latest_start"], track="visit", number=1, minutes=60
+    )
     assert answer.message.startswith(
         "The clinic is closed from Saturday, December 12 to Sunday, December 13, the only days for session 1; open "
     )
@@ -320,9 +322,9 @@ def test_tracks_that_only_fail_together_are_told_so():
     assert answer.obstacle.lack == "links"
     assert answer.message.startswith("No time for TMS session 1 ")
     assert " fits the ket sessions; " in answer.message
-    assert in_words(Obstacle("links", *DAY.values()), names=Names(parts=("tms", "ket"))).startswith(
-        "The TMS and ket sessions cannot be fitted to each other for any start on Monday, December 7; "
-    )
+    assert in_words(
+        Obstacle("links", DAY["earliest_start"], DAY["latest_start"]), names=Names(parts=("tms", "ket"))
+    ).startswith("The TMS and ket sessions cannot be fitted to each other for any start on Monday, December 7; ")
 
 
 # What nobody may be asked for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -15,7 +16,7 @@ COST_SCHEMA = {
     "properties": {part.name: {"type": "integer"} for part in fields(CostParts)},
     "additionalProperties": False,
 }
-RELAXATION_SCHEMA = {
+RELAXATION_SCHEMA: dict[str, Any] = {
     "type": "object",
     "description": "One change that, made alone, lets the course be planned; each type has its own fields.",
     "required": ["type"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from drf_spectacular.validation import validate_schema
@@ -66,14 +66,14 @@ def test_what_the_planner_answers_is_typed(schema: dict) -> None:
 
 
 def test_relaxations_have_the_fields_that_the_schema_lists() -> None:
-    day, at = {"on": date(2026, 12, 5), "begin": 540, "end_minute": 1440}, datetime(2026, 12, 5, 9, tzinfo=UTC)
-    span = {"start": at, "end": at + timedelta(hours=1)}
+    at = datetime(2026, 12, 5, 9, tzinfo=UTC)
+    later = at + timedelta(hours=1)
     ways = (
         Relaxation("extend_latest_start", days=2),
         Relaxation("slip", track="tms", phase="acute", days=2),
-        Relaxation("add_seat", kind="chair", skill="rems", **span),
-        Relaxation("free_patient", **span),
-        Relaxation("open_site", **day),
+        Relaxation("add_seat", kind="chair", skill="rems", start=at, end=later),
+        Relaxation("free_patient", start=at, end=later),
+        Relaxation("open_site", on=at.date(), begin=540, end_minute=1440),
     )
     written = write_relaxations(CoursePlan("1", "infeasible", relaxations=ways))
     assert {name for way in written for name in way} == set(RELAXATION_SCHEMA["properties"])
