@@ -14,7 +14,6 @@
 The format, its rules and its cost: docs/planning-format.md. The method: docs/engine.md.
 """
 
-from .changes import minutes_of_change
 from .choice.alternatives import Outline, outline
 from .choice.filling import Filling, closed_windows, fill
 from .choice.seat_time import SeatMinutes, SeatTime
@@ -36,8 +35,10 @@ from .problem import (
     minutes_of,
 )
 from .protocol import HoldNeed, Link, Phase, Protocol, Slot, Track, Visit
-from .reason import Obstacle
-from .relax import relaxed
+from .refusal.changes import minutes_of_change
+from .refusal.reason import Obstacle
+from .refusal.relax import relaxed
+from .refusal.wording import Names, in_words, local_to, name_of, near_hours, reason_in_words, way_in_words, worth_saying
 from .result import (
     DIFFERENCES,
     INFEASIBLE,
@@ -53,7 +54,6 @@ from .result import (
 )
 from .rules import check
 from .search import plan
-from .wording import Names, in_words, local_to, name_of, near_hours, reason_in_words, way_in_words, worth_saying
 
 __all__ = [
     "DIFFERENCES",

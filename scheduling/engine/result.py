@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from .faults import FormatError, fixed_offset, need_date, need_instant, need_int, need_text, need_tuple, shown
 from .problem import WEEKDAYS, PlacedSession
-from .reason import Obstacle
+from .refusal.reason import Obstacle
 
 PLANNED, INFEASIBLE, UNKNOWN = "planned", "infeasible", "unknown"
 STATUSES = (PLANNED, INFEASIBLE, UNKNOWN)

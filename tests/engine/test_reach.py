@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduling.engine import plan, read_problem
 from scheduling.engine.options import chains_of
-from scheduling.engine.reach import Reach, dates_in
+from scheduling.engine.refusal.reach import Reach, dates_in
 from scheduling.engine.seats import Board
 from scheduling.engine.timeline import Timeline, reach_of
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from statistics import median_low
 
-from ..changes import Other, alone_with
 from ..cost import sessions_cost
 from ..hours import Hours
 from ..problem import WEEKDAYS, Course, PlacedSession, Problem, Week
+from ..refusal.changes import Other, alone_with
 from ..result import PLANNED, Alternative, CoursePlan, Result
 from ..rules import check
 from ..seats import Board

@@ -11,7 +11,7 @@ from ..cost import UNPLANNED
 from ..hours import Hours
 from ..options import INF
 from ..problem import Course, PlacedSession, Problem
-from ..relax import explain
+from ..refusal.relax import explain
 from ..result import INFEASIBLE, PLANNED, UNKNOWN, CoursePlan
 from ..seats import Board, Seat, spans_of
 from ..single import Desk, Draft, draft_course

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .options import Chain, Offers, Step
+from ..options import Chain, Offers, Step
 
 Dates = int
 """A set of dates: bit i stands for the i-th date after a base."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from .intervals import Interval
-from .problem import Booking, Course, Opening, PlacedSession, Problem, Resource, Week
-from .result import Relaxation
+from ..intervals import Interval
+from ..problem import Booking, Course, Opening, PlacedSession, Problem, Resource, Week
+from ..result import Relaxation
 
 Other = tuple[Course, tuple[PlacedSession, ...]]
 

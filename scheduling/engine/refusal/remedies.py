@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
+from ..intervals import without
+from ..options import Chain, Step
+from ..problem import Opening
+from ..result import Relaxation
+from ..seats import Board
+from ..timeline import Timeline
 from .changes import by_size, minutes_of_change, relaxed
-from .intervals import without
 from .obstacle import Stop
-from .options import Chain, Step
-from .problem import Opening
-from .result import Relaxation
-from .seats import Board
 from .singles import dates_that_help, sizes_on
-from .timeline import Timeline
 from .trials import LONGEST, Trials
 from .variants import Variant
 from .wording import near_hours

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .linked.company import Company
-from .linked.days import Days
-from .linked.links import Links
-from .linked.search import JointSearch
-from .options import Chain
-from .problem import Course, PlacedSession
-from .single import Desk, Plan, seat
-from .track.chain import plan_chain
+from ..linked.company import Company
+from ..linked.days import Days
+from ..linked.links import Links
+from ..linked.search import JointSearch
+from ..options import Chain
+from ..problem import Course, PlacedSession
+from ..single import Desk, Plan, seat
+from ..track.chain import plan_chain
 
 STEPS = 3000
 WEIGHT = 40

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..problem import Course, Problem
+from ..result import Relaxation
 from .changes import Other, alone_with, relaxed
 from .obstacle import find_obstacle, find_stops
-from .problem import Course, Problem
 from .reason import Obstacle
 from .remedies import Remedies
-from .result import Relaxation
 from .wording import Names, in_words, near_hours
 
 __all__ = ["Other", "Refusal", "alone_with", "explain", "relaxed"]

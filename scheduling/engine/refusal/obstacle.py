@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from .linked.company import Company
-from .linked.days import Days
-from .linked.joint import Joint
-from .linked.links import Links
-from .options import Chain, Step, body_set
-from .problem import Course, Problem
-from .protocol import HoldNeed, Visit
+from ..linked.company import Company
+from ..linked.days import Days
+from ..linked.joint import Joint
+from ..linked.links import Links
+from ..options import Chain, Step, body_set
+from ..problem import Course, Problem
+from ..protocol import HoldNeed, Visit
+from ..seats import Board, groups_of
+from ..timeline import ones
 from .reach import Reach, dates_in
 from .reason import (
     CLOSED,
@@ -33,8 +35,6 @@ from .reason import (
     WINDOW,
     Obstacle,
 )
-from .seats import Board, groups_of
-from .timeline import ones
 
 MOST_STARTS = 20
 """How many start days of linked tracks are looked at to say how far they get."""

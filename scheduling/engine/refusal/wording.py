@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 
+from ..problem import Week
+from ..result import Relaxation
 from . import reason as lacks
-from .problem import Week
 from .reason import Obstacle
-from .result import Relaxation
 
 ACRONYMS = {"tms", "itbs", "dtms", "tdcs", "vns", "scs", "dbs", "iv", "im", "sc", "mri", "ect", "rems", "acls"}
 ACRONYMS |= {"h1", "h4", "h7"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .options import Step
-from .problem import Course
+from ..options import Step
+from ..problem import Course
+from ..seats import Group, groups_of
+from ..timeline import Timeline, cut
 from .reach import Reach, dates_in
-from .seats import Group, groups_of
-from .timeline import Timeline, cut
 from .variants import Variant
 
 Sizes = dict[int, dict[int, int]]

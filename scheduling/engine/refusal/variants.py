@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from .options import Chain, DayOffers, Offers, Step, chains_of
-from .problem import Course, Problem
-from .result import Relaxation
-from .seats import Board
-from .timeline import ones
+from ..options import Chain, DayOffers, Offers, Step, chains_of
+from ..problem import Course, Problem
+from ..result import Relaxation
+from ..seats import Board
+from ..timeline import ones
 
 Keep = Callable[[Step, int], int]
 """Those of the wider starts of a session on a date that are let in, as a set of minutes."""

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
+from ..hours import Hours
+from ..intervals import Interval, without
+from ..options import Chain, chains_of
+from ..problem import Course, PlacedSession, Problem
+from ..result import PLANNED, CoursePlan, Relaxation, Result
+from ..rules import check
+from ..seats import Board
+from ..single import Desk
+from ..timeline import Timeline, reach_of
 from .changes import extra_seat_of, relaxed, span_of
 from .feasible import Finder
-from .hours import Hours
-from .intervals import Interval, without
-from .options import Chain, chains_of
-from .problem import Course, PlacedSession, Problem
 from .reach import Reach
-from .result import PLANNED, CoursePlan, Relaxation, Result
-from .rules import check
-from .seats import Board
-from .single import Desk
-from .timeline import Timeline, reach_of
 from .variants import Variant
 
 LONGEST = 60

@@ -1,0 +1,1 @@
+"""Why a course has no plan, which single changes would help, and both in words."""
