@@ -28,7 +28,7 @@ if find_spec("ortools") is None:
     sys.exit("CP-SAT, which is no part of the product, is missing: pip install -r benchmarks/requirements.txt")
 
 from benchmarks import growth, selftest  # noqa: E402
-from benchmarks.bars import BARS, Bar, growth_bars, memory_bars  # noqa: E402
+from benchmarks.bars import BARS, TITLES, Bar, growth_bars, memory_bars  # noqa: E402
 from benchmarks.measuring import compare  # noqa: E402
 from benchmarks.problems import QUICK, ROWS  # noqa: E402
 
@@ -37,13 +37,6 @@ LIMITS = {"single": 60.0, "linked": 60.0, "devices": 60.0, "replan": 60.0, "inta
 QUICK_LIMITS = {"single": 15.0, "linked": 15.0, "devices": 20.0, "replan": 15.0, "intake": 60.0}
 EVERY = [*BARS, "growth", "memory"]
 BOOKINGS, QUICK_BOOKINGS = 1_000_000, 100_000
-TITLES = {
-    "single": "Single-track course, clinic of 3 devices, loads from 20 % to 95 %",
-    "linked": "Linked tracks",
-    "devices": "20 devices, 36 sessions, 80 % load",
-    "replan": "Replanning after an outage",
-    "intake": "Intake of 8 and of 30 courses",
-}
 
 
 def machine() -> dict[str, Any]:

@@ -10,6 +10,16 @@ from typing import Any
 
 Row = dict[str, Any]
 
+TITLES = {
+    "single": "Single-track course, clinic of 3 devices, loads from 20 % to 95 %",
+    "linked": "Linked tracks",
+    "devices": "20 devices, 36 sessions, 80 % load",
+    "replan": "Replanning after an outage",
+    "intake": "Intake of 8 and of 30 courses",
+    "growth": "Growth",
+    "memory": "Memory",
+}
+
 
 @dataclass(frozen=True)
 class Bar:

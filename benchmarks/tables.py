@@ -15,18 +15,9 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from benchmarks.bars import percentile  # noqa: E402
+from benchmarks.bars import TITLES, percentile  # noqa: E402
 
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
-TITLES = {
-    "single": "Single-track course, clinic of 3 devices, loads from 20 % to 95 %",
-    "linked": "Linked tracks",
-    "devices": "20 devices, 36 sessions, 80 % load",
-    "replan": "Replanning after an outage",
-    "intake": "Intake of 8 and of 30 courses",
-    "growth": "Growth",
-    "memory": "Memory",
-}
 
 Row = dict[str, Any]
 
