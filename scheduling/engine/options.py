@@ -245,28 +245,6 @@ class Chain:
         self._ranked[key] = sorted((p + (0 if index * 60 == step.current else moved), index) for p, index in plain)
         return self._ranked[key]
 
-    def least_in(self, step: Step, day: int, limit: tuple[int, int] | None) -> list[int]:
-        """As `least`, for treatments that start within two seconds, both included."""
-        least = self.least(step, day)
-        if limit is None:
-            return least
-        low, high = limit[0] - step.lead, limit[1] - step.lead
-        first, last = self.reach(step, day)
-        if limit[0] <= first and last <= limit[1]:
-            return least
-        out = [INF] * len(least)
-        for r, value in enumerate(least):
-            if value < INF:
-                kept = (p for p, index in self.ranked(step, day, r) if low <= self.second_of(step, index) <= high)
-                out[r] = next(kept, INF)
-        return out
-
-    def treats(self, step: Step, day: int) -> list[int]:
-        """The seconds at which the treatment of a session can start on a date."""
-        found = step.offers.day(day)
-        union = found.union if found is not None else 0
-        return [index * 60 + step.lead for index in members(union, step.offers.line.midnight(day))]
-
     def second_of(self, step: Step, index: int) -> int:
         return step.given.second if step.given is not None else index * 60
 
@@ -278,16 +256,6 @@ class Chain:
         if self.is_first and step.number == 1:
             high = min(high, start_day)
         return low, min(high, horizon)
-
-    def edge_ok(self, before: Step, day: int, after: Step, next_day: int) -> bool:
-        """Whether some start on the one date and some start on the other keep order and gaps."""
-        if before.given is not None and after.given is not None:
-            return True
-        if next_day <= day:
-            return False
-        low, high = self.reach(before, day)
-        next_low, next_high = self.reach(after, next_day)
-        return next_high - low >= after.least and next_low - high <= after.most
 
     def reach(self, step: Step, day: int) -> tuple[int, int]:
         """Seconds of the first and the last treatment start of a session on a date."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from scheduling.engine import Problem, read_problem
-from scheduling.engine.options import INF, Chain, chains_of
+from scheduling.engine.options import INF, Chain, Step, chains_of
 from scheduling.engine.seats import Board
 from scheduling.engine.timeline import Timeline, reach_of
 from scheduling.engine.track.chain import Search, plan_chain
@@ -20,6 +20,17 @@ SEEDS = range(16)
 
 def never() -> bool:
     return False
+
+
+def may_follow(chain: Chain, before: Step, day: int, after: Step, next_day: int) -> bool:
+    """Whether some start on the one date and some start on the other keep order and gaps."""
+    if before.given is not None and after.given is not None:
+        return True
+    if next_day <= day:
+        return False
+    low, high = chain.reach(before, day)
+    next_low, next_high = chain.reach(after, next_day)
+    return next_high - low >= after.least and next_low - high <= after.most
 
 
 def drawn(seed: int) -> Problem:
@@ -66,7 +77,7 @@ def plain_values(chain: Chain, start: int, horizon: int) -> list[dict[int, list[
                         (
                             edge(k + 1, later - day) + value + step_back(chain.continuity_points, r, q)
                             for later, found in out[k + 1].items()
-                            if chain.edge_ok(step, day, chain.steps[k + 1], later)
+                            if may_follow(chain, step, day, chain.steps[k + 1], later)
                             for q, value in enumerate(found)
                         ),
                         default=INF,

@@ -111,17 +111,13 @@ class Days:
         low, high = limit
         return [profile.least(low, high) for profile in self.profiles(track, step, day)]
 
-    def least_alone(self, track: int, step: Step, day: int, limit: Band | None) -> list[int]:
-        """By resource of the led track, the least points of one session on a date."""
-        found = self.least_of(track, step, day, limit)
-        return found if track == self.led else [min(found)] * self.width
-
     def least(
         self, day: int, tracks: tuple[int, ...], steps: tuple[Step, ...], limits: tuple[Band | None, ...]
     ) -> list[int]:
         """By resource of the led track, the least points of these sessions on a date; all alike without that track."""
         if len(tracks) == 1:
-            return self.least_alone(tracks[0], steps[0], day, limits[0])
+            found = self.least_of(tracks[0], steps[0], day, limits[0])
+            return found if tracks[0] == self.led else [min(found)] * self.width
         key = (day, tracks, tuple(self.kind(step) for step in steps), limits)
         if key not in self._least:
             self._least[key] = self._find_least(day, tracks, steps, limits)

@@ -436,8 +436,5 @@ class Joint:
             limits = tuple(
                 (start, start) if i == traced else self.links.limit(node.placed, bands, i, tracks, day) for i in tracks
             )
-            if len(tracks) == 1:
-                rows.append(self.pairs.least_alone(tracks[0], steps[0], day, limits[0]))
-            else:
-                rows.append(self.pairs.least(day, tracks, steps, limits))
+            rows.append(self.pairs.least(day, tracks, steps, limits))
         return rows

@@ -53,6 +53,7 @@ class JointSearch:
         self.horizon, self.out_of_time, self.earliest = horizon, out_of_time, earliest
         self.start_days = start_days(chains[0], earliest, latest)
         self.joints: dict[int, Joint] = {}
+        self._quicks: dict[int, int] = {}
         self.change = chains[0].continuity_points
         self.dominance = Dominance(chains, links)
         self.patterned = False
@@ -63,12 +64,21 @@ class JointSearch:
         """What any plan costs at least: the tracks each for itself, on the best start day."""
         found = INF
         for day in self.start_days:
-            cost = START_POINTS * max(day - self.earliest, 0)
             if self.out_of_time():
                 return 0
-            if cost + max(quick_bound(chain, day, self.horizon) for chain in self.chains) < found:
-                found = min(found, cost + self._joint(day).bound())
+            if self._quick(day) < found:
+                found = min(found, self._start_points(day) + self._joint(day).bound())
         return found
+
+    def _start_points(self, day: int) -> int:
+        return START_POINTS * max(day - self.earliest, 0)
+
+    def _quick(self, day: int) -> int:
+        """A bound for a start day without any table; found once, however often a run begins."""
+        if day not in self._quicks:
+            least = max(quick_bound(chain, day, self.horizon) for chain in self.chains)
+            self._quicks[day] = min(self._start_points(day) + least, INF)
+        return self._quicks[day]
 
     def run(
         self, *, limit: int, weight: int = 16, ceiling: int = INF, only: int | None = None, beam: int = 0
@@ -81,10 +91,9 @@ class JointSearch:
         self.serial, self.weight, self.ceiling, self.leak, self.beam = 0, weight, ceiling, INF, beam
         self.closed: dict[tuple, list[Label]] = {}
         for day in self.start_days if only is None else [only]:
-            cost = START_POINTS * max(day - self.earliest, 0)
-            quick = max(quick_bound(chain, day, self.horizon) for chain in self.chains)
-            if quick < INF:
-                self._push(cost + quick, cost, -2, ("quick", day, cost))
+            if self._quick(day) < INF:
+                cost = self._start_points(day)
+                self._push(self._quick(day), cost, -2, ("quick", day, cost))
         try:
             return self._run(self.steps + limit)
         except TimeUp:
@@ -111,9 +120,7 @@ class JointSearch:
 
     def likely_days(self) -> list[int]:
         """The start days looked at so far, the one with the least bound first."""
-        rated = sorted(
-            (START_POINTS * max(day - self.earliest, 0) + joint.bound(), day) for day, joint in self.joints.items()
-        )
+        rated = sorted((self._start_points(day) + joint.bound(), day) for day, joint in self.joints.items())
         return [day for bound, day in rated if bound < INF]
 
     @property
