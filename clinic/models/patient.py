@@ -16,7 +16,16 @@ from clinic.weekly import validate_weekly_table
 
 class Channel(models.TextChoices):
     EMAIL = "email", "E-mail with calendar invites"
+    FEED = "feed", "E-mail and a calendar to subscribe to"
     PRINT = "print", "Printed calendar and phone calls"
+
+
+BY_EMAIL = (Channel.EMAIL, Channel.FEED)
+
+
+class ReminderChannel(models.TextChoices):
+    AS_ABOVE = "channel", "By the same way as everything else"
+    SMS = "sms", "Text messages"
 
 
 class Language(models.TextChoices):
@@ -45,6 +54,12 @@ class Patient(models.Model):
     phone = models.CharField(max_length=40, blank=True)
     language = models.CharField(max_length=2, choices=Language, default=Language.ENGLISH)
     channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
+    reminders_by = models.CharField(
+        max_length=10,
+        choices=ReminderChannel,
+        default=ReminderChannel.AS_ABOVE,
+        help_text="Text messages go out only with the patient's recorded consent for their number.",
+    )
     timezone = models.CharField(
         max_length=64, blank=True, validators=[validate_timezone], help_text="Only where it differs from the site's."
     )
@@ -81,6 +96,11 @@ class Patient(models.Model):
 
     @property
     def gets_email(self) -> bool:
+        return bool(self.email) and self.channel in BY_EMAIL
+
+    @property
+    def gets_invites(self) -> bool:
+        """A patient has invites or a feed, never both: the same event would stand in their calendar twice."""
         return bool(self.email) and self.channel == Channel.EMAIL
 
 

@@ -6,8 +6,9 @@ from datetime import time
 from uuid import uuid4
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -25,6 +26,17 @@ def validate_timezone(value: str) -> None:
 def validate_grid(value: int) -> None:
     if not value or 1440 % value:
         raise ValidationError("The grid must divide the day: 5, 10, 15, 20 or 30 minutes, say.")
+
+
+def default_reminder_days() -> list[int]:
+    """The pair with the best evidence (Steiner and others, Am J Manag Care 2018;24:377)."""
+    return [3, 1]
+
+
+class PatientMoves(models.TextChoices):
+    NO = "no", "No: the patient phones"
+    APPROVAL = "approval", "Yes, once staff have approved"
+    DIRECT = "direct", "Yes, at once"
 
 
 @audited()
@@ -55,6 +67,28 @@ class Site(models.Model):
         default=120, help_text="Messages wait this long for corrections before they are sent."
     )
     reminder_time = models.TimeField(default=time(10, 0), help_text="When reminders go out, in the patient's zone.")
+    reminder_days = ArrayField(
+        models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(30)]),
+        default=default_reminder_days,
+        help_text="How many days before a visit it is brought to mind, such as 3, 1.",
+    )
+    quiet_from = models.TimeField(
+        default=time(21, 0), help_text="From then on, in the patient's zone, no reminder and no text message goes out."
+    )
+    quiet_until = models.TimeField(default=time(8, 0), help_text="Until then.")
+    mails_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty where the mail server sets no limit."
+    )
+    patient_moves = models.CharField(
+        "patients choose another time",
+        max_length=10,
+        choices=PatientMoves,
+        default=PatientMoves.APPROVAL,
+        help_text="Whether patients may move a visit on their own page.",
+    )
+    allows_ride_service = models.BooleanField(
+        "allows a taxi or ride service", default=False, help_text="Whether one will do where a driver is required."
+    )
     holiday_country = models.CharField(max_length=2, blank=True, help_text="ISO code, such as US.")
     holiday_subdivision = models.CharField(max_length=10, blank=True, help_text="Such as NY.")
     active = models.BooleanField(default=True)

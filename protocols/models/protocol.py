@@ -5,6 +5,8 @@ from __future__ import annotations
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -86,6 +88,15 @@ class ProtocolVersion(models.Model):
     number = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=10, choices=VersionStatus, default=VersionStatus.DRAFT, editable=False)
     notes = models.TextField(blank=True, help_text="What changed, for colleagues.")
+    reminder_days = ArrayField(
+        models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(30)]),
+        null=True,
+        blank=True,
+        help_text="How many days before a visit it is brought to mind, such as 3, 1; empty as the site does.",
+    )
+    reminder_time = models.TimeField(
+        null=True, blank=True, help_text="When reminders go out, in the patient's zone; empty as the site does."
+    )
     library_digest = models.CharField(max_length=64, blank=True, editable=False)
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
     published_by = models.ForeignKey(

@@ -120,7 +120,7 @@ class InstructionKind(models.TextChoices):
 
 @audited()
 class Instruction(models.Model):
-    """What the patient must do for a visit. `text` must name no drug, device, diagnosis or treatment."""
+    """What the patient must do for a visit. A text that names a treatment stays out of every message."""
 
     visit_type = models.ForeignKey(VisitType, on_delete=models.CASCADE, related_name="instructions")
     kind = models.CharField(max_length=10, choices=InstructionKind)
@@ -129,7 +129,12 @@ class Instruction(models.Model):
         blank=True,
         help_text="Minutes before the visit starts, for fasting; told as a clock time.",
     )
-    text = models.CharField(max_length=200, blank=True, help_text="In words that name no treatment.")
+    text = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="One that names the treatment is left out of mails and stands on the patient's own page alone.",
+    )
+    text_es = models.CharField("text in Spanish", max_length=200, blank=True)
 
     class Meta:
         ordering = ["visit_type", "pk"]

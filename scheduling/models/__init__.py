@@ -1,20 +1,33 @@
+from scheduling.models.access import CalendarFeed, PatientLink
+from scheduling.models.answer import Answer, AnswerKind, AnswerSource
 from scheduling.models.course import Course, CourseDecision, CourseStatus, GateRecord
-from scheduling.models.notice import Announcement, Notice, NoticeChannel, NoticeKind, NoticeStatus
-from scheduling.models.session import Driver, Hold, MissedReason, Session, SessionStatus
+from scheduling.models.inbound import Inbound, InboundSource
+from scheduling.models.notice import Announcement, Notice, NoticeChannel, NoticeCopy, NoticeKind, NoticeStatus
+from scheduling.models.session import Driver, DriverKind, DriverStatus, Hold, MissedReason, Session, SessionStatus
 
 __all__ = [
     "Announcement",
+    "Answer",
+    "AnswerKind",
+    "AnswerSource",
+    "CalendarFeed",
     "Course",
     "CourseDecision",
     "CourseStatus",
     "Driver",
+    "DriverKind",
+    "DriverStatus",
     "GateRecord",
     "Hold",
+    "Inbound",
+    "InboundSource",
     "MissedReason",
     "Notice",
     "NoticeChannel",
+    "NoticeCopy",
     "NoticeKind",
     "NoticeStatus",
+    "PatientLink",
     "Session",
     "SessionStatus",
 ]

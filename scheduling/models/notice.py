@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from clinic.models import Patient
+from scheduling.models.answer import Answer
 from scheduling.models.course import Course
 from scheduling.models.session import Session
 
@@ -23,10 +24,16 @@ class NoticeKind(models.TextChoices):
     DRIVER_REMINDER = "driver_reminder", "Reminder: driver required"
     DIGEST = "digest", "Week ahead"
     WITHDRAWAL = "withdrawal", "Calendar cancellation to a former address"
+    DRIVER_CALENDAR = "driver_calendar", "Driver's invite, update or cancellation"
+    DRIVER_CALL = "driver_call", "Driver not confirmed"
+    ANSWER = "answer", "Patient's answer to follow up"
+    DECLINE_COUNTER = "decline_counter", "Answer to a proposed time"
+    FEED_LINK = "feed_link", "Link to the calendar subscription"
 
 
 class NoticeChannel(models.TextChoices):
     EMAIL = "email", "E-mail"
+    SMS = "sms", "Text message"
     CALL = "call", "Call list"
     PRINT = "print", "Printed calendar"
 
@@ -68,7 +75,24 @@ class Notice(models.Model):
     sequence = models.PositiveIntegerField(
         null=True, blank=True, help_text="SEQUENCE of the session when this was written; another one makes it stale."
     )
-    recipient = models.EmailField(blank=True, help_text="The address it was last tried at.")
+    again_of = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="repetitions",
+        help_text="The message that staff sent once more by this one.",
+    )
+    answer = models.ForeignKey(
+        Answer,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="notices",
+        help_text="What the patient answered, where somebody must act on it.",
+    )
+    recipient = models.CharField(max_length=254, blank=True, help_text="The address or number it was last tried at.")
+    provider_id = models.CharField(max_length=64, blank=True, help_text="What the provider calls the message.")
     status = models.CharField(max_length=8, choices=NoticeStatus, default=NoticeStatus.DUE)
     due_at = models.DateTimeField()
     useful_until = models.DateTimeField(null=True, blank=True, help_text="Later than this it is not sent any more.")
@@ -87,6 +111,7 @@ class Notice(models.Model):
         indexes = [
             models.Index(fields=["due_at"], condition=Q(status__in=["due", "sending"]), name="notice_waiting"),
             models.Index(fields=["session", "kind"]),
+            models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="notice_at_its_provider"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -96,3 +121,27 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.get_status_display()})"
+
+
+class NoticeCopy(models.Model):
+    """A message as it was handed over, for staff to read: one row for each thing an attempt said.
+
+    Links in it are shortened to their beginning; whoever reads the copy could else act as the patient.
+    """
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="copies")
+    message_id = models.CharField(max_length=120)
+    recipient = models.CharField(max_length=254)
+    subject = models.CharField(max_length=250, blank=True)
+    text = models.TextField()
+    event = models.TextField(blank=True, help_text="The calendar object that went with it.")
+    written_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["written_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["notice", "message_id"], name="a_copy_of_each_thing_said"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject or str(self.notice)
