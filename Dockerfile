@@ -15,7 +15,7 @@ COPY . .
 
 # Collecting needs no secret and no server, only settings that are whole.
 RUN SECRET_KEY=only-for-this-one-command-0123456789-abcdefghijklmnop \
-    ALLOWED_HOSTS=build.invalid EMAIL_URL=smtp://build.invalid DEFAULT_FROM_EMAIL=build@build.invalid \
+    ALLOWED_HOSTS=build.invalid PUBLIC_URL=https://build.invalid EMAIL_URL=smtp://build.invalid DEFAULT_FROM_EMAIL=build@build.invalid \
     DATABASE_URL=postgresql://build.invalid/build REDIS_URL=redis://build.invalid \
     python manage.py collectstatic --noinput
 

@@ -66,6 +66,16 @@ def find_sender_fault(sender: str) -> str:
     return ""
 
 
+def find_address_fault(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018
+        served = parts.scheme == "https" and bool(parts.hostname) and parts.path in {"", "/"} and not parts.query
+    except ValueError:
+        served = False
+    return "" if served else "PUBLIC_URL is not the address that patients reach this by, such as https://clinic.example"
+
+
 def read_database(url: str) -> dict[str, Any]:
     refuse(find_database_fault(url))
     return dict(environ.Env.db_url_config(url))
@@ -88,7 +98,7 @@ def refuse(fault: str) -> None:
 
 def refuse_unsafe_production(
     *, secret_key: str, default_key: str, debug: bool, hosts: list[str], mail_url: str, sender: str,
-    database_url: str, broker_url: str,
+    database_url: str, broker_url: str, public_url: str,
 ) -> None:  # fmt: skip
     """Name everything that must change before patients' data may come near this process."""
     faults = []
@@ -108,6 +118,8 @@ def refuse_unsafe_production(
         faults.append(fault)
     if not hosts or "*" in hosts:
         faults.append("ALLOWED_HOSTS does not name the hosts that are served")
+    if fault := find_address_fault(public_url):
+        faults.append(fault)
     if fault := find_mail_fault(mail_url):
         faults.append(fault)
     elif urlsplit(mail_url).scheme not in MAIL_SCHEMES or not urlsplit(mail_url).hostname:

@@ -28,6 +28,8 @@ EMAIL_URL = env.str("EMAIL_URL", default=f"filemail:///{STATE_DIR / 'mail'}")
 DEFAULT_FROM_EMAIL = env.str(
     "DEFAULT_FROM_EMAIL", default="" if PRODUCTION else "Appointments <appointments@localhost>"
 )
+# What links in messages begin with.
+PUBLIC_URL = env.str("PUBLIC_URL", default="" if PRODUCTION else "http://localhost:8000").rstrip("/")
 
 if PRODUCTION:
     environment.refuse_unsafe_production(
@@ -39,6 +41,7 @@ if PRODUCTION:
         sender=DEFAULT_FROM_EMAIL,
         database_url=env.str("DATABASE_URL", default=""),
         broker_url=env.str("REDIS_URL", default=""),
+        public_url=PUBLIC_URL,
     )
 
 _mail = environment.read_mail(EMAIL_URL)
@@ -86,7 +89,7 @@ WSGI_APPLICATION = "clinic.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "scheduling" / part / "templates" for part in ("desk", "messages")],
+        "DIRS": [BASE_DIR / "scheduling" / part / "templates" for part in ("desk", "messages", "patient")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -128,12 +131,15 @@ if TESTING:
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
+# What patients read. The desk has no middleware that would choose a language: staff read English.
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "scheduling" / "locale"]
 USE_I18N = True
 
 STATIC_URL = "/static/"
 # Only production collects files; elsewhere they are served from where they lie.
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "static")) if PRODUCTION else None
-STATICFILES_DIRS = [BASE_DIR / "scheduling" / "desk" / "static"]
+STATICFILES_DIRS = [BASE_DIR / "scheduling" / part / "static" for part in ("desk", "patient")]
 if PRODUCTION:
     # Names with a digest of the content, compressed by collectstatic: browsers may keep them for ever.
     STORAGES = {

@@ -9,4 +9,5 @@ urlpatterns = [
     path("healthz", show_health),
     path("api/v1/", include("scheduling.api.urls")),
     path("admin/", admin.site.urls),
+    path("", include("scheduling.patient.urls")),
 ]

@@ -20,6 +20,7 @@ GOOD: dict[str, Any] = {
     "sender": "appointments@example.org",
     "database_url": "postgresql://cadence@db/cadence",
     "broker_url": "redis://redis:6379/0",
+    "public_url": "https://cadence.example.org",
 }
 PRODUCTION = {
     "CADENCE_ENV": "production",
@@ -29,6 +30,7 @@ PRODUCTION = {
     "DEFAULT_FROM_EMAIL": GOOD["sender"],
     "DATABASE_URL": GOOD["database_url"],
     "REDIS_URL": GOOD["broker_url"],
+    "PUBLIC_URL": GOOD["public_url"],
 }
 START = [sys.executable, "manage.py", "check"]
 
@@ -75,6 +77,19 @@ def test_whole_settings_are_accepted() -> None:
             {"sender": "x"},
             "DEFAULT_FROM_EMAIL is not an e-mail address, such as appointments@clinic.example",
         ),
+        *(
+            (
+                {"public_url": url},
+                "PUBLIC_URL is not the address that patients reach this by, such as https://clinic.example",
+            )
+            for url in (
+                "",
+                "http://clinic.example",
+                "https://",
+                "https://clinic.example/path",
+                "https://clinic.example:x",
+            )
+        ),
         ({"sender": ""}, "DEFAULT_FROM_EMAIL does not name the sender of mail"),
         ({"database_url": ""}, "DATABASE_URL is not set (the embedded PostgreSQL is only for trying out)"),
         ({"broker_url": ""}, "REDIS_URL is not set (the embedded Valkey is only for trying out)"),
@@ -102,8 +117,9 @@ def test_nothing_starts_in_production_without_its_settings(command: list[str]) -
         1,
         "Cadence does not start in production: SECRET_KEY is not set; DATABASE_URL is not set (the embedded "
         "PostgreSQL is only for trying out); REDIS_URL is not set (the embedded Valkey is only for trying out); "
-        "ALLOWED_HOSTS does not name the hosts that are served; EMAIL_URL does not name a mail server (smtp, smtp+tls "
-        "or smtp+ssl); DEFAULT_FROM_EMAIL does not name the sender of mail.",
+        "ALLOWED_HOSTS does not name the hosts that are served; PUBLIC_URL is not the address that patients reach this "
+        "by, such as https://clinic.example; EMAIL_URL does not name a mail server (smtp, smtp+tls or smtp+ssl); "
+        "DEFAULT_FROM_EMAIL does not name the sender of mail.",
     )
     assert "Traceback" not in done.stderr
 
