@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from clinic.models import Channel
+from clinic.models import BY_EMAIL, ReminderChannel
 
 EARLIEST_BIRTH = date(1900, 1, 1)
 NUMBER = re.compile(r"\+?[0-9 ().\-/]+( *(x|ext\.?) *[0-9]+)?", re.IGNORECASE)
@@ -46,8 +46,10 @@ def find_patient_faults(values: Mapping[str, Any], *, today: date) -> dict[str, 
     faults["phone"] = find_phone_fault(values.get("phone") or "")
     if "email" in values and "phone" in values:
         faults["phone"] = faults["phone"] or find_contact_fault(email=values["email"], phone=values["phone"])
-    if "email" in values and not values["email"] and values.get("channel") == Channel.EMAIL:
+    if "email" in values and not values["email"] and values.get("channel") in BY_EMAIL:
         faults["channel"] = "says e-mail, but there is no e-mail address."
+    if "phone" in values and not values["phone"] and values.get("reminders_by") == ReminderChannel.SMS:
+        faults["reminders_by"] = "says text messages, but there is no phone number."
     return {name: f"This {fault}" for name, fault in faults.items() if fault}
 
 

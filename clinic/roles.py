@@ -17,7 +17,7 @@ VIEW_RECORDS = may(
     "clinic",
     "view",
     *("site", "sitehours", "closure", "extraopening", "resource", "resourcehours", "outage", "resourcekind"),
-    *("patient", "patientabsence"),
+    *("patient", "patientabsence", "consent"),
 )
 PROTOCOL_PARTS = (
     *("visittype", "stage", "need", "stagetask", "instruction"),
@@ -28,6 +28,7 @@ VIEW_COURSES = may(
     "scheduling",
     "view",
     *("course", "coursedecision", "gaterecord", "session", "hold", "driver", "notice", "announcement"),
+    *("answer", "calendarfeed"),
 )
 
 INTEGRATION = VIEW_RECORDS | VIEW_PROTOCOLS | VIEW_COURSES
@@ -35,8 +36,9 @@ FRONT_DESK = (
     INTEGRATION
     | may("clinic", "add change", "patient")
     | may("clinic", "add change delete", "patientabsence")
-    | may("scheduling", "add change", "course", "driver", "gaterecord")
-    | may("scheduling", "change", "session", "notice")
+    | may("clinic", "add change", "consent")
+    | may("scheduling", "add change", "course", "driver", "gaterecord", "calendarfeed")
+    | may("scheduling", "change", "session", "notice", "answer")
 )
 CLINICIAN = (
     FRONT_DESK

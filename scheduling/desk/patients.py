@@ -34,8 +34,7 @@ class PatientForm(forms.ModelForm):
     class Meta:
         model = Patient
         fields = "__all__"  # noqa: DJ007 - the admin's fieldsets name them
-        labels = {"timezone": "Time zone", "email": "E-mail"}
-        help_texts = {"language": "Messages are in English for now; the choice is kept."}
+        labels = {"timezone": "Time zone", "email": "E-mail", "reminders_by": "Reminders by"}
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -68,7 +67,7 @@ class PatientAdmin(AskingAdmin):
     inlines = (AbsenceInline,)
     fieldsets = (
         (None, {"fields": ("given_name", "family_name", "birth_date", "home_site", "reference")}),
-        ("How to reach the patient", {"fields": ("phone", "email", "channel", "language", "timezone")}),
+        ("How to reach the patient", {"fields": ("phone", "email", "channel", "reminders_by", "language", "timezone")}),
         ("Times", {"fields": ("preferred_time", "availability")}),
     )
 

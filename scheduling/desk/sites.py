@@ -71,15 +71,17 @@ class SiteAdmin(GuardedAdmin):
     fieldsets = (
         (None, {"fields": ("name", "code", "timezone", "active")}),
         ("What patients read", {"fields": ("public_name", "address", "phone", "email")}),
+        ("Booking", {"fields": ("grid_minutes", "lead_minutes", "horizon_days")}),
         (
-            "Booking and messages",
+            "Messages",
             {
                 "fields": (
-                    *("grid_minutes", "lead_minutes", "horizon_days"),
-                    *("invite_days", "debounce_seconds", "reminder_time"),
+                    *("invite_days", "debounce_seconds", "reminder_days", "reminder_time"),
+                    *("quiet_from", "quiet_until", "mails_per_minute"),
                 )
             },
         ),
+        ("What patients may do on their own page", {"fields": ("patient_moves", "allows_ride_service")}),
         ("Public holidays", {"fields": ("holiday_country", "holiday_subdivision")}),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from clinic.models import ApiKey, Channel, Language, Patient, Resource, Site
+from clinic.models import ApiKey, Channel, Language, Patient, ReminderChannel, Resource, Site
 from clinic.models.site import HoursTable, validate_timezone
 from clinic.weekly import WEEKDAYS
 from scheduling.api.strict import StrictSerializer, WeeklyTableField
@@ -67,6 +67,7 @@ class PatientSerializer(serializers.ModelSerializer[Patient]):
             "phone",
             "language",
             "channel",
+            "reminders_by",
             "timezone",
             "preferred_time",
             "availability",
@@ -97,6 +98,11 @@ class PatientInput(StrictSerializer):
         choices=Channel.choices,
         required=False,
         help_text="For a new patient without it: e-mail where there is an address, else print.",
+    )
+    reminders_by = serializers.ChoiceField(
+        choices=ReminderChannel.choices,
+        required=False,
+        help_text="sms sends reminders as text messages where the patient's consent for their number is recorded.",
     )
     timezone = serializers.CharField(max_length=64, required=False, allow_blank=True, validators=[validate_timezone])
     preferred_time = serializers.TimeField(required=False, allow_null=True)
