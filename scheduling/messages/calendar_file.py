@@ -19,7 +19,6 @@ from django.utils.dateformat import format as format_date
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.safestring import SafeString, mark_safe
 
-from scheduling.messages.letters import LANGUAGE
 from scheduling.messages.sender import one_line
 from scheduling.messages.told import is_ahead
 from scheduling.messages.wording import Appointment, clock_text, describe
@@ -61,7 +60,7 @@ def course_calendar(course: Course, *, now: datetime) -> CourseCalendar:
         for session in course.sessions.select_related("visit_type", "announcement").order_by("start")
         if is_ahead(session, now=now)
     ]
-    with translation.override(LANGUAGE):
+    with translation.override(course.patient.language):
         return CourseCalendar(
             patient_name=patient.full_name,
             public_name=site.public_name,
@@ -75,7 +74,7 @@ def course_calendar(course: Course, *, now: datetime) -> CourseCalendar:
 
 def course_calendar_html(course: Course, *, now: datetime) -> SafeString:
     context = {"calendar": course_calendar(course, now=now)}
-    with translation.override(LANGUAGE):
+    with translation.override(course.patient.language):
         return mark_safe(render_to_string("messages/course_calendar.html", context))  # noqa: S308 (a template's output)
 
 

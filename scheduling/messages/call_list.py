@@ -15,13 +15,14 @@ from django.utils.translation import gettext as _
 from clinic.models import User
 from protocols.models import Instruction
 from scheduling.messages.composing import pick_week, read_instructions, read_session, read_sessions
-from scheduling.messages.letters import LANGUAGE
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.told import Told, is_ahead, is_news, record_told
 from scheduling.messages.wording import Appointment, describe, preparation_texts, stay_text
 from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
 
 BY_STAFF = (NoticeChannel.CALL, NoticeChannel.PRINT)
+# Staff read this, whatever language they then speak with the patient.
+STAFF_LANGUAGE = "en"
 LISTS = (NoticeKind.COURSE_SUMMARY, NoticeKind.CHANGES)
 
 
@@ -93,7 +94,7 @@ def describe_calls(notices: Sequence[Notice], *, now: datetime) -> dict[int, Cal
     for session in Session.objects.filter(course__in={n.course_id for n in notices}).select_related(*related):
         by_course[session.course_id].append(session)
     instructions = read_instructions(session for sessions in by_course.values() for session in sessions)
-    with translation.override(LANGUAGE):
+    with translation.override(STAFF_LANGUAGE):
         return {
             notice.pk: describe_call(notice, by_course[notice.course_id], instructions, now=now) for notice in notices
         }

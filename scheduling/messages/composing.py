@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from clinic.models import Patient
 from protocols.models import Instruction
-from scheduling.messages.letters import LANGUAGE, Letter, write_calendar_letter, write_list_letter
+from scheduling.messages.letters import Letter, write_calendar_letter, write_list_letter
 from scheduling.messages.reminders import moment
 from scheduling.messages.sender import one_line
 from scheduling.messages.told import (
@@ -60,7 +60,7 @@ def compose(notice: Notice, *, now: datetime) -> Composed:
     """Decide anew whether the notice is still wanted, and say it."""
     if notice.useful_until is not None and notice.useful_until <= now:
         return NotNeeded("skipped: late")
-    with translation.override(LANGUAGE):
+    with translation.override(notice.patient.language):
         return COMPOSERS[NoticeKind(notice.kind)](notice, now)
 
 

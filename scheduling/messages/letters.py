@@ -20,9 +20,6 @@ from scheduling.messages.told import Told, stated_start
 from scheduling.messages.wording import Appointment, describe, event_title, place_text, short_text, time_text
 from scheduling.models import Session
 
-# Words and dates must be in one language, and the only catalogue so far is this one.
-LANGUAGE = "en"
-
 
 @dataclass(frozen=True)
 class Letter:
@@ -145,7 +142,7 @@ def render_letter(
         "site": site,
         "address": one_line(", ".join(site.address.splitlines())),
         "subject": subject,
-        "language": LANGUAGE,
+        "language": patient.language,
     }
     return Letter(
         recipient=recipient,
