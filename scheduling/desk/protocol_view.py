@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Model, Prefetch, prefetch_related_objects
 
 from protocols.models import Need, Phase, ProtocolVersion, Source, Stage, Track
+from protocols.models.visit import CLOCK_TIME
 from protocols.sources import SourceBook, needs_text
 from protocols.summary import summarize_track
 from scheduling.words import count_of, name_code
@@ -89,7 +90,9 @@ def describe_visit(visit: Any, sourced: Sourced) -> dict[str, Any]:
         "minutes": sum(stage.minutes for stage in stages if not stage.after_leaving),
         "sedating": sourced.value(visit, "sedating", "Sedating: needs a driver" if visit.sedating else "Not sedating"),
         "stages": [describe_stage(stage, sourced) for stage in stages],
-        "instructions": [describe_instruction(item, sourced) for item in visit.instructions.all()],
+        "instructions": [
+            {"value": describe_instruction(item, sourced), "spanish": item.text_es} for item in visit.instructions.all()
+        ],
     }
 
 
@@ -114,6 +117,11 @@ def describe_stage(stage: Stage, sourced: Sourced) -> dict[str, Any]:
 
 
 def describe_instruction(item: Any, sourced: Sourced) -> Value:
+    if item.text:
+        text = item.text
+        if item.minutes_before is not None:
+            text = text.replace(CLOCK_TIME, f"{count_of(item.minutes_before, 'minute')} before the visit")
+        return sourced.value(item, "text", f"{item.get_kind_display()}: {text}")
     if item.minutes_before is not None:
         text = f"{item.get_kind_display()} {count_of(item.minutes_before, 'minute')} before the visit"
         return sourced.value(item, "minutes_before", text)

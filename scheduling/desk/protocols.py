@@ -20,7 +20,7 @@ from protocols.sources import CHECK_LABEL
 from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.base import ReadOnlyAdmin, badge, staff_of
 from scheduling.desk.protocol_view import describe_version
-from scheduling.publishing import PublishingRefused, publish_protocol
+from scheduling.publishing import PublishingRefused, find_notes, publish_protocol
 
 
 class OwnerFilter(admin.SimpleListFilter):
@@ -145,6 +145,7 @@ class ProtocolVersionAdmin(ReadOnlyAdmin):
             "tags": SourceTag.choices,
             "check_label": CHECK_LABEL,
             "faults": faults,
+            "notes": () if protocol.is_library else find_notes(version),
             "is_editable": may_edit and can_edit(version),
             "may_publish": request.user.has_perm("protocols.publish_protocol") and can_edit(version),
             "may_copy": may_edit and not protocol.is_library and not version.is_draft,

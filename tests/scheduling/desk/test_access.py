@@ -40,6 +40,7 @@ def everything_here(course, first, notice, site):
         reverse("admin:desk_gate", args=[course.pk, gate.pk]),
         reverse("admin:desk_decide", args=[course.pk, point.pk]),
         reverse("admin:desk_call_done", args=[notice.pk]),
+        reverse("admin:desk_message_again", args=[notice.pk]),
         reverse("admin:desk_protocol_publish", args=[own.pk]),
         reverse("admin:desk_protocol_copy", args=[own.pk]),
         reverse("admin:desk_protocol_discard", args=[own.pk]),
@@ -100,10 +101,9 @@ def test_nobody_edits_sessions_notices_or_courses_by_hand(client, administrator,
     for row, model in ((course, "course"), (first, "session"), (notice, "notice")):
         delete = reverse(f"admin:scheduling_{model}_delete", args=[row.pk])
         assert client.post(delete, {"post": "yes"}).status_code == 403
-    change = reverse("admin:scheduling_notice_change", args=[notice.pk])
-    assert client.post(change, {"status": "sent"}).status_code == 403
-    page = client.post(reverse("admin:scheduling_session_change", args=[first.pk]), {"status": "completed"})
-    assert page.status_code == 200
+    for row, model, status in ((notice, "notice", "sent"), (first, "session", "completed")):
+        page = client.post(reverse(f"admin:scheduling_{model}_change", args=[row.pk]), {"status": status})
+        assert page.status_code == 200
     first.refresh_from_db()
     notice.refresh_from_db()
     assert (first.status, notice.status) == ("booked", "due")

@@ -54,10 +54,6 @@ def test_a_clerk_adds_a_patient_with_the_times_they_can_come(desk, site):
     )
 
 
-def test_the_choice_of_a_language_says_which_one_messages_have(desk):
-    assert "Messages are in English for now; the choice is kept." in desk.get(reverse(ADD)).content.decode()
-
-
 def test_a_wrong_availability_is_named_by_its_day_and_nothing_is_saved(desk):
     week = {"availability_mon_0_from": "12:00", "availability_mon_0_to": "08:00"}
     response = fill(desk, reverse(ADD), "patient_form", **NEW, **week)

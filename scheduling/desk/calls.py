@@ -1,0 +1,61 @@
+"""The call list: what is to be said by phone, worked down from the top."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from scheduling.desk.acting import find_row, go_back
+from scheduling.desk.base import staff_of
+from scheduling.messages.call_list import Call, calls_to_make, describe_calls, mark_called
+from scheduling.models import Notice, NoticeKind
+
+SHOWN_AT_MOST = 200
+# What is settled on the page of the visit, where the answer and the driver stand, and not by a tick here.
+AT_THE_VISIT = {NoticeKind.ANSWER, NoticeKind.DRIVER_CALL}
+
+
+def show_calls(request: HttpRequest, admin_site: AdminSite, notices: QuerySet[Notice]) -> HttpResponse:
+    """Due now and until this time tomorrow; a driver not named is urgent for as long."""
+    now = timezone.now()
+    related = ("patient__home_site", "course__site", "session__track", "answer")
+    calls = calls_to_make(notices, now=now, ahead=timedelta(days=1)).select_related(*related)
+    found = list(calls[: SHOWN_AT_MOST + 1])
+    words = describe_calls(found[:SHOWN_AT_MOST], now=now)
+    context = {
+        **admin_site.each_context(request),
+        "title": "Call list",
+        "calls": [describe_call(notice, words[notice.pk]) for notice in found[:SHOWN_AT_MOST]],
+        "has_more": len(found) > SHOWN_AT_MOST,
+        "now": now,
+    }
+    return TemplateResponse(request, "desk/calls.html", context)
+
+
+def finish_call(request: HttpRequest, notices: QuerySet[Notice], pk: str) -> HttpResponse:
+    notice = find_row(notices.select_related("patient"), pk)
+    if mark_called(notice, now=timezone.now(), by=staff_of(request)):
+        messages.success(request, f"Done: {notice.patient.full_name}.")
+    else:
+        messages.warning(request, "Somebody has done this already, or it is not needed any more.")
+    return go_back(request, reverse("admin:desk_call_list"))
+
+
+def describe_call(notice: Notice, call: Call) -> dict[str, Any]:
+    at_visit = notice.kind in AT_THE_VISIT and notice.session_id is not None
+    return {
+        "notice": notice,
+        "words": call,
+        "due": notice.due_at.astimezone(notice.course.site.zone),
+        "course_url": reverse("admin:scheduling_course_change", args=[notice.course_id]),
+        "visit_url": reverse("admin:scheduling_session_change", args=[notice.session_id]) if at_visit else "",
+        "print_url": reverse("admin:desk_course_print", args=[notice.course_id]),
+    }
