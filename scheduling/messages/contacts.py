@@ -8,25 +8,30 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from clinic.models import Channel
+from clinic.models.patient import BY_EMAIL
 from scheduling.messages.outbox import (
     REMINDERS,
     Ledger,
     pick,
+    queue_changes,
     queue_invites,
     queue_reminders,
     read_ledger,
     read_sessions,
 )
 from scheduling.messages.rows import new_notice
+from scheduling.messages.subscriptions import follow_subscriptions
 from scheduling.messages.told import is_ahead, is_invited
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session, SessionStatus
 
-GETS_MAIL = Q(patient__channel=Channel.EMAIL) & ~Q(patient__email="")
+GETS_MAIL = Q(patient__channel__in=BY_EMAIL) & ~Q(patient__email="")
+GETS_INVITES = Q(patient__channel=Channel.EMAIL) & ~Q(patient__email="")
 BEING_WITHDRAWN = Q(notices__kind=NoticeKind.WITHDRAWAL, notices__status__in=[NoticeStatus.DUE, NoticeStatus.SENDING])
 
 
 def follow_contacts(*, now: datetime) -> int:
     """Write anew what waits for patients who are not where it would go; answers for how many courses."""
+    follow_subscriptions(now=now)
     courses = courses_out_of_reach(now=now)
     for course_id in sorted(courses):
         follow_contact(course_id, now=now)
@@ -36,7 +41,7 @@ def follow_contacts(*, now: datetime) -> int:
 def courses_out_of_reach(*, now: datetime) -> set[int]:
     """Events that stand in the calendar of another address, and reminders that wait for the wrong channel."""
     invited = Session.objects.filter(status=SessionStatus.BOOKED, start__gt=now, announcement__invited_to__gt="")
-    elsewhere = invited.exclude(GETS_MAIL & Q(announcement__invited_to=F("patient__email"))).exclude(
+    elsewhere = invited.exclude(GETS_INVITES & Q(announcement__invited_to=F("patient__email"))).exclude(
         pk__in=Session.objects.filter(BEING_WITHDRAWN, start__gt=now).values("pk")
     )
     waiting = Notice.objects.filter(status=NoticeStatus.DUE, due_at__gt=now, kind__in=REMINDERS)
@@ -55,13 +60,15 @@ def follow_contact(course_id: int, *, now: datetime) -> None:
     ledger = read_ledger(course, now=now)
     ledger.new += [withdrawal_of(session, ledger) for session in pick(ledger, moved)]
     ledger.switch_channel()
+    if ledger.by_mail and not ledger.gets_invites:
+        queue_changes(ledger, ledger.sessions)  # what an invite was about to tell
     queue_invites(ledger, ledger.sessions)
     queue_reminders(ledger)
     ledger.write()
 
 
 def is_invited_elsewhere(session: Session, course: Course, now: datetime) -> bool:
-    here = course.patient.email if course.patient.gets_email else ""
+    here = course.patient.email if course.patient.gets_invites else ""
     return is_invited(session) and is_ahead(session, now=now) and session.announcement.invited_to != here
 
 

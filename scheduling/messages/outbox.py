@@ -64,6 +64,10 @@ class Ledger:
         return self.open_days is None
 
     @property
+    def gets_invites(self) -> bool:
+        return self.course.patient.gets_invites
+
+    @property
     def channels(self) -> set[NoticeChannel]:
         return {NoticeChannel.EMAIL} if self.by_mail else {NoticeChannel.CALL, NoticeChannel.PRINT}
 
@@ -111,6 +115,7 @@ class Ledger:
         """Drop what waits for the way the patient was reached before; `queue_...` write it anew."""
         for notice in self.waiting:
             is_ours = notice.kind in REMINDERS | {NoticeKind.CALENDAR} and notice.channel not in self.channels
+            is_ours = is_ours or (notice.kind == NoticeKind.CALENDAR and not self.gets_invites)
             if is_ours and notice.status == NoticeStatus.DUE and notice.due_at > self.now:
                 self.drop(notice)
         self.waiting = [notice for notice in self.waiting if notice.pk not in self.obsolete]
@@ -179,7 +184,7 @@ def queue_changes(ledger: Ledger, changed: Sequence[Session]) -> None:
 
 def may_be_news(session: Session, ledger: Ledger) -> bool:
     """Whether a list may have to tell it. Whether it really does shows when the list is composed."""
-    if not ledger.by_mail:
+    if not ledger.gets_invites:
         return is_news(session, now=ledger.now)
     if ledger.is_list_on_its_way and session.visit_type.is_announced and not is_invited(session):
         return True
@@ -200,9 +205,11 @@ def postpone(ledger: Ledger, notice: Notice) -> None:
 
 
 def queue_invites(ledger: Ledger, sessions: Sequence[Session]) -> None:
+    """A patient with a calendar to subscribe to gets none; what they were sent before is still called off."""
     if ledger.by_mail:
         for session in sessions:
-            queue_invite(ledger, session)
+            if ledger.gets_invites or (is_invited(session) and not session.is_live):
+                queue_invite(ledger, session)
 
 
 def queue_invite(ledger: Ledger, session: Session) -> None:
