@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, re_path
 
-urlpatterns: list[URLPattern] = []
+from scheduling.patient.feed import show_feed
+
+urlpatterns: list[URLPattern] = [
+    re_path(r"^f/(?P<token>[\w-]{22})(?:\.ics)?$", show_feed),
+]
