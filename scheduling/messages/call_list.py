@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from clinic.models import User
 from protocols.models import Instruction
-from scheduling.messages.composing import pick_week, read_instructions, read_session, read_sessions
+from scheduling.messages.composing import pick_week
+from scheduling.messages.papers import group_by_course, in_any, read_course, read_session, read_sessions
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.told import Told, is_ahead, is_news, record_told
 from scheduling.messages.wording import Appointment, describe, preparation_texts, stay_text
@@ -49,7 +49,7 @@ def mark_called(notice: Notice, *, now: datetime, by: User) -> bool:
         if not waiting.update(status=NoticeStatus.DONE, sent_at=now, outcome=outcome):
             return False
         if notice.kind in LISTS:
-            news = [session for session in read_sessions(notice) if is_news(session, now=now)]
+            news = [session for session in read_course(notice) if is_news(session, now=now)]
             facts = [Told(session.pk, session.start, not session.is_live) for session in news]
             record_told(facts, at=now, in_person=True)
     return True
@@ -89,24 +89,16 @@ def expire_calls(*, now: datetime) -> int:
 
 def describe_calls(notices: Sequence[Notice], *, now: datetime) -> dict[int, Call]:
     """What to say on the phone, by notice, from what is true now; as many queries for many calls as for one."""
-    related = ("visit_type", "announcement", "patient__home_site", "site")
-    by_course: dict[int, list[Session]] = defaultdict(list)
-    for session in Session.objects.filter(course__in={n.course_id for n in notices}).select_related(*related):
-        by_course[session.course_id].append(session)
-    instructions = read_instructions(session for sessions in by_course.values() for session in sessions)
+    by_course = group_by_course(read_sessions(in_any({notice.course_id for notice in notices})))
     with translation.override(STAFF_LANGUAGE):
-        return {
-            notice.pk: describe_call(notice, by_course[notice.course_id], instructions, now=now) for notice in notices
-        }
+        return {notice.pk: describe_call(notice, by_course.get(notice.course_id, ()), now=now) for notice in notices}
 
 
-def describe_call(
-    notice: Notice, sessions: Sequence[Session], instructions: Mapping[int, Sequence[Instruction]], *, now: datetime
-) -> Call:
-    told = pick_sessions(notice, sorted(sessions, key=lambda session: session.start), now=now)
+def describe_call(notice: Notice, sessions: Sequence[Session], *, now: datetime) -> Call:
+    told = pick_sessions(notice, sessions, now=now)
     lines: list[str] = []
     if told and notice.kind in {NoticeKind.REMINDER, NoticeKind.DRIVER_REMINDER}:
-        lines = preparation_of(told[0], instructions.get(told[0].visit_type_id, ()))
+        lines = preparation_of(told[0], told[0].visit_type.instructions.all())
     return Call(
         title=notice.get_kind_display(),
         appointments=tuple(describe(session, patient=session.patient, site=session.site) for session in told),

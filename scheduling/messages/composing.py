@@ -10,9 +10,9 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from clinic.models import Patient
 from protocols.models import Instruction
 from scheduling.messages.letters import Letter, write_calendar_letter, write_list_letter
+from scheduling.messages.papers import Papers
 from scheduling.messages.reminders import moment
 from scheduling.messages.sender import one_line
 from scheduling.messages.told import (
@@ -33,7 +33,7 @@ from scheduling.messages.wording import (
     short_text,
     stay_text,
 )
-from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session, SessionStatus
+from scheduling.models import Notice, NoticeKind, Session, SessionStatus
 
 NEXT_LOOK = timedelta(minutes=1)
 
@@ -56,22 +56,22 @@ class ByPhone:
 Composed = Letter | NotNeeded | Later | ByPhone
 
 
-def compose(notice: Notice, *, now: datetime) -> Composed:
+def compose(notice: Notice, papers: Papers, *, now: datetime) -> Composed:
     """Decide anew whether the notice is still wanted, and say it."""
     if notice.useful_until is not None and notice.useful_until <= now:
         return NotNeeded("skipped: late")
     with translation.override(notice.patient.language):
-        return COMPOSERS[NoticeKind(notice.kind)](notice, now)
+        return COMPOSERS[NoticeKind(notice.kind)](notice, papers, now)
 
 
-def compose_calendar(notice: Notice, now: datetime) -> Composed:
+def compose_calendar(notice: Notice, papers: Papers, now: datetime) -> Composed:
     """Invite, update or cancellation of one session."""
-    session = read_session(notice)
+    session = papers.session_of(notice)
     if not session.is_live:
-        return compose_cancellation(notice, session, now)
+        return compose_cancellation(notice, papers, session, now)
     if not is_ahead(session, now=now) and not is_expected_in_vain(session, now=now):
         return NotNeeded("skipped: late")
-    recipient = reachable_address(session.patient)
+    recipient = papers.reachable_address(session.patient)
     if not recipient:
         return ByPhone()
     told = announcement_of(session)
@@ -85,7 +85,7 @@ def compose_calendar(notice: Notice, now: datetime) -> Composed:
     return replace(letter, withdraws_from=former)
 
 
-def compose_cancellation(notice: Notice, session: Session, now: datetime) -> Composed:
+def compose_cancellation(notice: Notice, papers: Papers, session: Session, now: datetime) -> Composed:
     """Only for those who may have the event in their calendar; others are told by a list of changes."""
     told = announcement_of(session)
     recipient = told.invited_to if told is not None else ""
@@ -97,15 +97,15 @@ def compose_cancellation(notice: Notice, session: Session, now: datetime) -> Com
         return NotNeeded("skipped: nothing has changed")
     if not is_called_off(session, now=now) and session.start <= now:
         return NotNeeded("skipped: late")
-    if is_refused(session.patient, recipient):
+    if papers.is_refused(session.patient, recipient):
         return ByPhone()
     return write_calendar_letter(session, "CANCEL", recipient, now)
 
 
-def compose_withdrawal(notice: Notice, now: datetime) -> Composed:
+def compose_withdrawal(notice: Notice, papers: Papers, now: datetime) -> Composed:
     """The event leaves the calendar of an address that is not the patient's any more (RFC 5546 3.2.5)."""
-    session = read_session(notice)
-    if is_refused(session.patient, notice.recipient):
+    session = papers.session_of(notice)
+    if papers.is_refused(session.patient, notice.recipient):
         return NotNeeded("skipped: the address refuses mail")
     letter = write_calendar_letter(
         session, "CANCEL", notice.recipient, now, sequence=notice.sequence, is_withdrawal=session.is_live
@@ -113,42 +113,35 @@ def compose_withdrawal(notice: Notice, now: datetime) -> Composed:
     return replace(letter, told=())
 
 
-def compose_summary(notice: Notice, now: datetime) -> Composed:
+def compose_summary(notice: Notice, papers: Papers, now: datetime) -> Composed:
     """All appointments to come, in one list."""
-    sessions = read_sessions(notice)
+    sessions = papers.course_of(notice)
     listed = [session for session in sessions if is_ahead(session, now=now)]
     if not listed and not notice.uncertain:
         return NotNeeded("skipped: no appointment to tell of")
     subject = _("Your appointments at %(clinic)s")
     return compose_list(
-        notice, sessions, listed, now, template="summary", subject=subject, has_others=has_other_courses(notice, now)
-    )
+        notice, papers, sessions, listed, now,
+        template="summary", subject=subject, has_others=papers.has_other_courses(notice),
+    )  # fmt: skip
 
 
-def has_other_courses(notice: Notice, now: datetime) -> bool:
-    """Whether the patient has appointments to come that a list of this course does not name."""
-    booked = Session.objects.filter(patient=notice.patient_id, status=SessionStatus.BOOKED, start__gt=now)
-    others = booked.exclude(course=notice.course_id).select_related("visit_type")
-    return any(session.visit_type.is_announced for session in others)
-
-
-def compose_changes(notice: Notice, now: datetime) -> Composed:
+def compose_changes(notice: Notice, papers: Papers, now: datetime) -> Composed:
     """What changed for those who know of it, in one list; it waits for a summary that is still to go out."""
-    summaries = Notice.objects.filter(course=notice.course_id, kind=NoticeKind.COURSE_SUMMARY)
-    unsent = summaries.filter(channel=NoticeChannel.EMAIL, status__in=[NoticeStatus.DUE, NoticeStatus.SENDING]).first()
-    if unsent is not None:
-        return Later(max(unsent.due_at, now) + NEXT_LOOK)
-    sessions = read_sessions(notice)
+    summary_due_at = papers.unsent_summary(notice)
+    if summary_due_at is not None:
+        return Later(max(summary_due_at, now) + NEXT_LOOK)
+    sessions = papers.course_of(notice)
     site = notice.course.site
     by_list = [session for session in sessions if is_news_by_list(session, site=site, now=now)]
     if not by_list and not notice.uncertain:
         return NotNeeded("skipped: nothing has changed")
-    by_calendar = changed_by_calendar(notice, sessions, by_list, now)
+    by_calendar = changed_by_calendar(papers.invites_since(notice), sessions, by_list, now)
     # A cancellation is final, so the list may say it as well. A time that an invite tells may change before it goes.
     listed = [session for session in sessions if session in by_list or (session in by_calendar and not session.is_live)]
     still_booked = [session for session in sessions if session.status == SessionStatus.BOOKED and session.start > now]
     return compose_list(
-        notice, sessions, listed, now,
+        notice, papers, sessions, listed, now,
         template="changes",
         subject=_("Changed appointments at %(clinic)s"),
         nothing_left=not still_booked and not any(session.is_live for session in listed),
@@ -157,17 +150,16 @@ def compose_changes(notice: Notice, now: datetime) -> Composed:
 
 
 def changed_by_calendar(
-    notice: Notice, sessions: Sequence[Session], by_list: Sequence[Session], now: datetime
+    sent: set[int], sessions: Sequence[Session], by_list: Sequence[Session], now: datetime
 ) -> list[Session]:
     """What a calendar message tells, and not this list: it is still to go, or went out since the list was queued."""
-    told = Notice.objects.filter(course=notice.course_id, kind=NoticeKind.CALENDAR, sent_at__gte=notice.created_at)
-    sent = set(told.values_list("session_id", flat=True))
     others = [session for session in sessions if session not in by_list]
     return [session for session in others if session.pk in sent or is_news(session, now=now)]
 
 
 def compose_list(
     notice: Notice,
+    papers: Papers,
     sessions: list[Session],
     listed: list[Session],
     now: datetime,
@@ -178,7 +170,7 @@ def compose_list(
 ) -> Composed:
     """Where an earlier attempt may have said something else that no row recorded, say all that holds now."""
     patient, site = notice.patient, notice.course.site
-    recipient = reachable_address(patient)
+    recipient = papers.reachable_address(patient)
     if not recipient:
         return ByPhone()
     subject = subject % {"clinic": one_line(site.public_name)}
@@ -191,14 +183,14 @@ def compose_list(
     return letter if listed else NotNeeded("skipped: no appointment to tell of")
 
 
-def compose_reminder(notice: Notice, now: datetime) -> Composed:
-    session = read_session(notice)
+def compose_reminder(notice: Notice, papers: Papers, now: datetime) -> Composed:
+    session = papers.session_of(notice)
     if not is_ahead(session, now=now) or session.sequence != notice.sequence:
         return NotNeeded("skipped: the appointment has changed")
-    recipient = reachable_address(session.patient)
+    recipient = papers.reachable_address(session.patient)
     if not recipient:
         return ByPhone()
-    lines = preparation_texts(session, session.visit_type.instructions.all())
+    lines = preparation_texts(session, papers.instructions_of(session))
     title = event_title(session, session.site)
     subject = _("Reminder: %(title)s, %(when)s") % {"title": title, "when": short_text(session.local_start)}
     stay = stay_text(session) if session.visit_type.sedating else ""
@@ -209,25 +201,23 @@ def compose_reminder(notice: Notice, now: datetime) -> Composed:
     return replace(letter, told=())
 
 
-def compose_digest(notice: Notice, now: datetime) -> Composed:
+def compose_digest(notice: Notice, papers: Papers, now: datetime) -> Composed:
     """The appointments of one ISO week, which ends when the digest is of no more use."""
-    recipient = reachable_address(notice.patient)
-    listed = pick_week(notice, (session for session in read_sessions(notice) if is_ahead(session, now=now)))
+    recipient = papers.reachable_address(notice.patient)
+    listed = pick_week(notice, (session for session in papers.course_of(notice) if is_ahead(session, now=now)))
     if not listed:
         return NotNeeded("skipped: no appointment to tell of")
     if not recipient:
         return ByPhone()
     site = notice.course.site
-    instructions = read_instructions(session for session in listed if session.visit_type.sedating)
-    notes = {session.pk: digest_notes(session, instructions) for session in listed}
+    notes = {session.pk: digest_notes(session, papers.instructions_of(session)) for session in listed}
     subject = _("Your week at %(clinic)s") % {"clinic": one_line(site.public_name)}
     letter = write_list_letter(listed, notice.patient, site, recipient, template="digest", subject=subject, notes=notes)
     return replace(letter, told=())
 
 
-def digest_notes(session: Session, instructions: dict[int, list[Instruction]]) -> list[str]:
-    mine = instructions.get(session.visit_type_id, [])
-    return [*fasting_texts(session, mine), *driver_texts(session, mine)]
+def digest_notes(session: Session, instructions: Sequence[Instruction]) -> list[str]:
+    return [*fasting_texts(session, instructions), *driver_texts(session, instructions)]
 
 
 def pick_week(notice: Notice, sessions: Iterable[Session]) -> list[Session]:
@@ -240,7 +230,7 @@ def pick_week(notice: Notice, sessions: Iterable[Session]) -> list[Session]:
     return [session for session in sessions if first <= session.start < notice.useful_until]
 
 
-COMPOSERS: dict[NoticeKind, Callable[[Notice, datetime], Composed]] = {
+COMPOSERS: dict[NoticeKind, Callable[[Notice, Papers, datetime], Composed]] = {
     NoticeKind.CALENDAR: compose_calendar,
     NoticeKind.WITHDRAWAL: compose_withdrawal,
     NoticeKind.COURSE_SUMMARY: compose_summary,
@@ -249,33 +239,3 @@ COMPOSERS: dict[NoticeKind, Callable[[Notice, datetime], Composed]] = {
     NoticeKind.DRIVER_REMINDER: compose_reminder,
     NoticeKind.DIGEST: compose_digest,
 }
-
-
-def read_session(notice: Notice) -> Session:
-    """As it stands now, not when the notice was claimed."""
-    related = ("visit_type", "announcement", "site", "patient__home_site")
-    return Session.objects.select_related(*related).get(notices=notice)
-
-
-def read_sessions(notice: Notice) -> list[Session]:
-    sessions = Session.objects.filter(course=notice.course_id).select_related("visit_type", "announcement")
-    return list(sessions.order_by("start", "pk"))
-
-
-def read_instructions(sessions: Iterable[Session]) -> dict[int, list[Instruction]]:
-    found: dict[int, list[Instruction]] = {}
-    kinds = {session.visit_type_id for session in sessions}
-    for instruction in Instruction.objects.filter(visit_type__in=kinds).order_by("pk"):
-        found.setdefault(instruction.visit_type_id, []).append(instruction)
-    return found
-
-
-def reachable_address(patient: Patient) -> str:
-    """Empty where the patient wants no mail, or their address has refused it for good."""
-    if not patient.gets_email or is_refused(patient, patient.email):
-        return ""
-    return patient.email
-
-
-def is_refused(patient: Patient, address: str) -> bool:
-    return Notice.objects.filter(patient=patient, status=NoticeStatus.FAILED, recipient=address).exists()

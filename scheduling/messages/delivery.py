@@ -19,6 +19,7 @@ from scheduling.messages import call_list
 from scheduling.messages.composing import ByPhone, Later, Letter, NotNeeded, compose
 from scheduling.messages.contacts import follow_contacts
 from scheduling.messages.mail import PostOffice, Refused, Undelivered, Unreachable, build_mail
+from scheduling.messages.papers import read_papers
 from scheduling.messages.rows import new_notice
 from scheduling.messages.told import record_told
 from scheduling.models import Announcement, Notice, NoticeChannel, NoticeKind, NoticeStatus
@@ -94,7 +95,7 @@ def deliver(notice: Notice, office: PostOffice, clock: Clock) -> str:
     """One claimed notice to its end; the answer names what became of it."""
     composed_at = clock()
     try:
-        composed = compose(notice, now=composed_at)
+        composed = compose(notice, read_papers([notice], now=composed_at), now=composed_at)
         match composed:
             case NotNeeded(reason):
                 return settle(notice, NoticeStatus.SKIPPED, reason, "skipped")

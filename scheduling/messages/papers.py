@@ -1,0 +1,159 @@
+"""What composing looks at: read at one moment for many notices, in a number of queries that does not grow with them.
+
+No two notices of one lot speak to the same patient (`delivery.take_lot`), so that none is composed from what another
+of the lot is about to change.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Max, Q
+
+from clinic.models import Consent, Patient
+from protocols.models import Instruction
+from scheduling.messages.links import open_links
+from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session, SessionStatus
+
+# The messages of one session that lead to its page. A list names many sessions and leads to none.
+LINKED = {NoticeKind.CALENDAR, NoticeKind.REMINDER, NoticeKind.DRIVER_REMINDER}
+# With the session of a notice come all it may speak of; what many share is read once.
+BESIDE_SESSION = ("announcement", "driver")
+SHARED = ("visit_type__instructions", "site", "patient__home_site")
+
+
+@dataclass
+class Papers:
+    """Ask it by notice, session or patient; nothing here reads again."""
+
+    sessions: dict[int, Session]
+    by_course: dict[int, list[Session]] = field(default_factory=dict)
+    ahead: dict[int, set[int]] = field(default_factory=dict)
+    unsent_summaries: dict[int, datetime] = field(default_factory=dict)
+    invites_sent: dict[int, list[tuple[int, datetime]]] = field(default_factory=dict)
+    refused: set[tuple[int, str]] = field(default_factory=set)
+    consents: dict[tuple[int, str], Consent] = field(default_factory=dict)
+    links: dict[int, str] = field(default_factory=dict)
+
+    def session_of(self, notice: Notice) -> Session:
+        """With its visit type and instructions, site, patient, driver, and what the patient was told."""
+        return self.sessions[notice.session_id or 0]
+
+    def course_of(self, notice: Notice) -> list[Session]:
+        """Every session of the course, by time."""
+        return self.by_course.get(notice.course_id, [])
+
+    def instructions_of(self, session: Session) -> list[Instruction]:
+        return list(session.visit_type.instructions.all())
+
+    def has_other_courses(self, notice: Notice) -> bool:
+        """Whether the patient has appointments to come that a list of this course does not name."""
+        return bool(self.ahead.get(notice.patient_id, set()) - {notice.course_id})
+
+    def unsent_summary(self, notice: Notice) -> datetime | None:
+        """When the course's first list is due, where it has not gone out yet."""
+        return self.unsent_summaries.get(notice.course_id)
+
+    def invites_since(self, notice: Notice) -> set[int]:
+        """The sessions of the course whose calendar message went out since the notice was queued."""
+        sent = self.invites_sent.get(notice.course_id, [])
+        return {session_id for session_id, at in sent if at >= notice.created_at}
+
+    def is_refused(self, patient: Patient, address: str) -> bool:
+        return (patient.pk, address) in self.refused
+
+    def reachable_address(self, patient: Patient) -> str:
+        """Empty where the patient wants no mail, or their address has refused it for good."""
+        if not patient.gets_email or self.is_refused(patient, patient.email):
+            return ""
+        return patient.email
+
+    def consent_of(self, patient: Patient, purpose: str) -> Consent | None:
+        """The patient's live consent to that purpose."""
+        return self.consents.get((patient.pk, purpose))
+
+    def link_to(self, session: Session) -> str:
+        """The address of the session's page; empty where the session is not to come or its notice bears no link."""
+        return self.links.get(session.pk, "")
+
+
+def read_papers(notices: Sequence[Notice], *, now: datetime) -> Papers:
+    """Everything as it stands now, not when the notices were claimed."""
+    lists = {notice.course_id for notice in notices if notice.session_id is None}
+    sessions = read_sessions(Q(pk__in=[notice.session_id for notice in notices if notice.session_id]) | in_any(lists))
+    papers = Papers({session.pk: session for session in sessions})
+    patients = {notice.patient_id for notice in notices}
+    if lists:
+        papers.by_course = group_by_course(session for session in sessions if session.course_id in lists)
+        papers.ahead = read_ahead(patients, now=now)
+        papers.unsent_summaries = read_unsent_summaries(lists)
+        papers.invites_sent = read_invites_sent(lists, since=min(notice.created_at for notice in notices))
+    papers.refused = read_refused(patients)
+    consents = Consent.objects.live().filter(patient__in=patients)
+    papers.consents = {(consent.patient_id, consent.purpose): consent for consent in consents}
+    linked = [papers.session_of(notice) for notice in notices if notice.kind in LINKED and notice.session_id]
+    papers.links = open_links({session for session in linked if is_to_come(session, now)}, now=now)
+    return papers
+
+
+def in_any(courses: Iterable[int]) -> Q:
+    return Q(course__in=list(courses))
+
+
+def read_sessions(wanted: Q) -> list[Session]:
+    """Sites, patients and visit types are shared among the rows: built once, however many sessions name them."""
+    rows = Session.objects.filter(wanted).select_related(*BESIDE_SESSION).prefetch_related(*SHARED)
+    return list(rows.order_by("start", "pk"))
+
+
+def read_session(notice: Notice) -> Session:
+    [session] = read_sessions(Q(pk=notice.session_id))
+    return session
+
+
+def read_course(notice: Notice) -> list[Session]:
+    return read_sessions(Q(course=notice.course_id))
+
+
+def group_by_course(sessions: Iterable[Session]) -> dict[int, list[Session]]:
+    found: dict[int, list[Session]] = defaultdict(list)
+    for session in sessions:
+        found[session.course_id].append(session)
+    return dict(found)
+
+
+def is_to_come(session: Session, now: datetime) -> bool:
+    return session.status == SessionStatus.BOOKED and session.start > now
+
+
+def read_ahead(patients: Iterable[int], *, now: datetime) -> dict[int, set[int]]:
+    """For each patient the courses with visits to come that are announced."""
+    booked = Session.objects.filter(patient__in=patients, status=SessionStatus.BOOKED, start__gt=now)
+    found: dict[int, set[int]] = defaultdict(set)
+    for patient, course in booked.exclude(visit_type__place="external").values_list("patient", "course").distinct():
+        found[patient].add(course)
+    return dict(found)
+
+
+def read_unsent_summaries(courses: Iterable[int]) -> dict[int, datetime]:
+    summaries = Notice.objects.filter(course__in=courses, kind=NoticeKind.COURSE_SUMMARY, channel=NoticeChannel.EMAIL)
+    unsent = summaries.filter(status__in=[NoticeStatus.DUE, NoticeStatus.SENDING])
+    return dict(unsent.order_by().values_list("course").annotate(Max("due_at")))
+
+
+def read_invites_sent(courses: Iterable[int], *, since: datetime) -> dict[int, list[tuple[int, datetime]]]:
+    told = Notice.objects.filter(course__in=courses, kind=NoticeKind.CALENDAR, sent_at__gte=since)
+    found: dict[int, list[tuple[int, datetime]]] = defaultdict(list)
+    for course, session, at in told.order_by().values_list("course", "session", "sent_at"):
+        if session and at:
+            found[course].append((session, at))
+    return dict(found)
+
+
+def read_refused(patients: Iterable[int]) -> set[tuple[int, str]]:
+    """Patients with the addresses that refuse their mail for good."""
+    failed = Notice.objects.filter(patient__in=patients, status=NoticeStatus.FAILED, channel=NoticeChannel.EMAIL)
+    return set(failed.order_by().values_list("patient", "recipient").distinct())
