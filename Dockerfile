@@ -21,7 +21,9 @@ RUN SECRET_KEY=only-for-this-one-command-0123456789-abcdefghijklmnop \
 
 USER cadence
 EXPOSE 8000
-# The access log has the path without its query, in which a search would name a patient.
+# The access log has the path without its query, in which a search would name a patient, and without the tokens of
+# patients' pages.
 CMD ["gunicorn", "clinic.wsgi", "--preload", "--bind", "0.0.0.0:8000", "--workers", "3", "--threads", "4", \
     "--worker-tmp-dir", "/dev/shm", "--no-control-socket", \
+    "--logger-class", "clinic.web_log.DiscreetLogger", \
     "--access-logfile", "-", "--access-logformat", "%(t)s %(m)s %(U)s %(s)s %(M)sms"]

@@ -1,14 +1,26 @@
 """Logging that may leave the clinic: where a fault happened and of what kind, never the values it happened to."""
 
 import logging
+import re
 import traceback
 from types import TracebackType
 
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
+# Whoever has the address of a patient's page may act for them. A part of a path as long as a token is taken for one.
+TOKEN = re.compile(r"""(?<=/[vf]/)[^/\s?#"'<>]+|(?<=/)[\w-]{22}(?![\w-]|\.py)""")
+
+
+def cut_tokens(text: str) -> str:
+    """Only the beginning of the tokens in paths, by which two lines can be told to be about one."""
+    return TOKEN.sub(lambda found: f"{found[0][:4]}...", text)
+
 
 class DiscreetFormatter(logging.Formatter):
-    """Leaves the text of exceptions out: the database's, for one, quotes the row."""
+    """Leaves the text of exceptions out: the database's, for one, quotes the row. No token of a path stands whole."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return cut_tokens(super().format(record))
 
     def formatException(self, ei: ExceptionInfo) -> str:
         kind, _, frames = ei

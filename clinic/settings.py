@@ -82,7 +82,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "pghistory.middleware.HistoryMiddleware",
+    "clinic.history_context.DiscreetHistoryMiddleware",
 ]
 ROOT_URLCONF = "clinic.urls"
 WSGI_APPLICATION = "clinic.wsgi.application"
@@ -134,6 +134,7 @@ LANGUAGE_CODE = "en-us"
 # What patients read. The desk has no middleware that would choose a language: staff read English.
 LANGUAGES = [("en", "English"), ("es", "Español")]
 LOCALE_PATHS = [BASE_DIR / "scheduling" / "locale"]
+FORMAT_MODULE_PATH = ["scheduling.formats"]
 USE_I18N = True
 
 STATIC_URL = "/static/"

@@ -18,7 +18,10 @@ from clinic.reachability import refuse_unreachable
 from clinic.single_copy import only_copy, refuse_taken_port
 from clinic.supervision import StopAsked, StopSignals, Supervisor, die_with_parent
 
-WEB = ("-m", "gunicorn", "clinic.wsgi", "--preload", "--workers", "2", "--threads", "4", "--no-control-socket")
+WEB = (
+    *("-m", "gunicorn", "clinic.wsgi", "--preload", "--workers", "2", "--threads", "4", "--no-control-socket"),
+    *("--logger-class", "clinic.web_log.DiscreetLogger"),
+)
 WORKER = ("-m", "celery", "-A", "clinic", "worker", "--concurrency", "2", "--loglevel", "INFO")
 BEAT = ("-m", "celery", "-A", "clinic", "beat", "--loglevel", "INFO", "--pidfile", "")
 
