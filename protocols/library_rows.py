@@ -141,13 +141,15 @@ class FileReader:
     def read_instruction(self, visit: VisitType, node: Node) -> None:
         kind = node.choice("kind", InstructionKind)
         row = Instruction(visit_type=visit, kind=kind)
-        if kind in {InstructionKind.NO_FOOD, InstructionKind.NO_DRINK}:
+        is_fasting = kind in {InstructionKind.NO_FOOD, InstructionKind.NO_DRINK}
+        if is_fasting or node.has("minutes_before"):
             minutes = node.number("minutes_before")
             row.minutes_before = minutes.value
             self.source(node, subject_of(row), "minutes_before", minutes)
-        else:
+        if not is_fasting:
             text = node.sourced("text", str)
             row.text = text.value
+            row.text_es = node.text("text_es", default="")
             self.source(node, subject_of(row), "text", text)
         self.blueprint.instructions.append(row)
         node.finish()

@@ -13,7 +13,7 @@ from clinic.models import Site
 from protocols.models import Instruction, Phase, ProtocolVersion, Track, VisitType
 from protocols.models.decision import DecisionMode
 from protocols.models.shape import LinkType
-from protocols.models.visit import InstructionKind, Place
+from protocols.models.visit import CLOCK_TIME, InstructionKind, Place
 from protocols.shape import Shape, read_shape
 from protocols.site_fit import find_site_faults
 
@@ -66,8 +66,33 @@ def find_instruction_faults(visit: VisitType) -> Iterator[str]:
             yield f"Visit {visit.name} says twice: {kind.label.lower()}."
     if visit.sedating and InstructionKind.DRIVER not in kinds:
         yield f"Visit {visit.name} is sedating, but no instruction asks for a driver."
+    for instruction in instructions:
+        yield from find_text_faults(instruction, f"Visit {visit.name}")
     if visit.place == Place.EXTERNAL and any(stage.needs.all() for stage in visit.stages.all()):
         yield f"Visit {visit.name} is elsewhere, but needs resources of the clinic."
+
+
+def find_text_faults(instruction: Instruction, name: str) -> Iterator[str]:
+    quoted = f"{name}: the instruction “{instruction.text}”"
+    says_time = CLOCK_TIME in instruction.text
+    if instruction.text_es and not instruction.text:
+        yield f"{name}: the Spanish text “{instruction.text_es}” has no English one."
+    elif instruction.text_es and (CLOCK_TIME in instruction.text_es) != says_time:
+        yield f"{quoted} says {CLOCK_TIME} in one language and not in the other."
+    if says_time and instruction.minutes_before is None:
+        yield f"{quoted} says {CLOCK_TIME}, but gives no minutes before the visit."
+    is_fasting = instruction.kind in {InstructionKind.NO_FOOD, InstructionKind.NO_DRINK}
+    if not is_fasting and not says_time and instruction.minutes_before is not None:
+        yield f"{quoted} gives minutes before the visit, but does not say {CLOCK_TIME}."
+
+
+def find_untranslated(version: ProtocolVersion) -> list[str]:
+    """For the clinician to know, no reason to refuse: what patients who read Spanish would get in English."""
+    texts = Instruction.objects.filter(visit_type__version=version, text_es="").exclude(text="")
+    return [
+        f"Visit {one.visit_type.name}: “{one.text}” has no Spanish text; patients who read Spanish get it in English."
+        for one in texts.select_related("visit_type").order_by("pk")
+    ]
 
 
 # Tracks and phases

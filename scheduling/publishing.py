@@ -14,7 +14,7 @@ from clinic.weekly import WEEKDAYS
 from protocols.lifecycle import LifecycleError, can_edit, publish_version
 from protocols.models import Instruction, Protocol, ProtocolVersion
 from protocols.models.visit import Place
-from protocols.validation import find_faults
+from protocols.validation import find_faults, find_untranslated
 from scheduling import engine
 from scheduling.explaining import read_names, say_ways, write_relaxations
 from scheduling.messages.discretion import clinical_words
@@ -52,18 +52,23 @@ def publish_protocol(version: ProtocolVersion, *, now: datetime, by: User | None
 
 def find_obstacles(version: ProtocolVersion, *, site: Site, now: datetime) -> list[str]:
     """Why the version could never be booked at the site: its faults, and when it has none, a trial of the planner."""
-    faults = [*find_faults(version, site=site), *find_telling_texts(version)]
-    return faults or try_version(version, site=site, now=now)
+    return find_faults(version, site=site) or try_version(version, site=site, now=now)
+
+
+def find_notes(version: ProtocolVersion) -> list[str]:
+    """What the clinician should know of the texts, and publishing does not refuse."""
+    return [*find_telling_texts(version), *find_untranslated(version)]
 
 
 def find_telling_texts(version: ProtocolVersion) -> list[str]:
-    """Instructions that name a treatment: no message would say them, and the patient would never know."""
+    """Instructions that name a treatment, in either language: only the patient's own page says them."""
     texts = Instruction.objects.filter(visit_type__version=version).select_related("visit_type").order_by("pk")
     return [
-        f"Visit {one.visit_type.name}: the instruction “{one.text}” names “{words[0]}”, so patients' messages "
-        "would leave it out. Say it without naming a drug, a device, a diagnosis or a treatment."
+        f"Visit {one.visit_type.name}: “{text}” names “{words[0]}”, so messages leave it out. Patients read it only on "
+        "their own page, behind the link in the mail."
         for one in texts
-        if (words := clinical_words(one.text))
+        for text in (one.text, one.text_es)
+        if (words := clinical_words(text))
     ]
 
 

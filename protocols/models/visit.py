@@ -118,23 +118,35 @@ class InstructionKind(models.TextChoices):
     OTHER = "other", "Other"
 
 
+CLOCK_TIME = "{time}"
+
+
 @audited()
 class Instruction(models.Model):
-    """What the patient must do for a visit. A text that names a treatment stays out of every message."""
+    """What the patient must do for a visit.
+
+    A text that names a treatment stays out of every message and stands on the patient's own page alone. `{time}` in a
+    text becomes the clock time so many minutes before the visit; in Spanish it brings its article ("las 9:30 a. m.").
+    """
 
     visit_type = models.ForeignKey(VisitType, on_delete=models.CASCADE, related_name="instructions")
     kind = models.CharField(max_length=10, choices=InstructionKind)
     minutes_before = models.PositiveSmallIntegerField(
         null=True,
         blank=True,
-        help_text="Minutes before the visit starts, for fasting; told as a clock time.",
+        help_text="Minutes before the visit starts: for fasting, or where the text says {time}. Told as a clock time.",
     )
     text = models.CharField(
         max_length=200,
         blank=True,
         help_text="One that names the treatment is left out of mails and stands on the patient's own page alone.",
     )
-    text_es = models.CharField("text in Spanish", max_length=200, blank=True)
+    text_es = models.CharField(
+        "text in Spanish",
+        max_length=200,
+        blank=True,
+        help_text="Without one, patients who read Spanish get the text.",
+    )
 
     class Meta:
         ordering = ["visit_type", "pk"]

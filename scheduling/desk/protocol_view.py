@@ -117,14 +117,12 @@ def describe_stage(stage: Stage, sourced: Sourced) -> dict[str, Any]:
 
 
 def describe_instruction(item: Any, sourced: Sourced) -> Value:
-    if item.text:
-        text = item.text
-        if item.minutes_before is not None:
-            text = text.replace(CLOCK_TIME, f"{count_of(item.minutes_before, 'minute')} before the visit")
-        return sourced.value(item, "text", f"{item.get_kind_display()}: {text}")
     if item.minutes_before is not None:
-        text = f"{item.get_kind_display()} {count_of(item.minutes_before, 'minute')} before the visit"
-        return sourced.value(item, "minutes_before", text)
+        when = f"{count_of(item.minutes_before, 'minute')} before the visit"
+        if CLOCK_TIME not in item.text:
+            return sourced.value(item, "minutes_before", f"{item.get_kind_display()} {when}")
+        field = "minutes_before" if sourced.book.still_vouches(item, "text", item.text) else "text"
+        return sourced.value(item, field, f"{item.get_kind_display()}: {item.text.replace(CLOCK_TIME, when)}")
     return sourced.value(item, "text", f"{item.get_kind_display()}: {item.text}")
 
 

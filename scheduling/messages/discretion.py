@@ -23,8 +23,32 @@ CLINICAL_WORDS = (
     # what the course is
     "treatment", "therapy", "treatments", "induction", "maintenance", "booster", "taper", "protocol", "rems",
 )  # fmt: skip
-NAMED = re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(word) for word in CLINICAL_WORDS)})(?!\w)", re.IGNORECASE)
-COUNTED = re.compile(r"\b\d+\s*(?:of|/)\s*\d+\b|\b(?:session|visit)\s+(?:no\.?\s*)?\d+\b", re.IGNORECASE)
+# With their accents; people also write without. "Dolores" is a name, "vago" an everyday word: they are not here.
+SPANISH_WORDS = (
+    # drugs
+    "esketamina", "escetamina", "ketamina", "aerosol", "aerosoles", "espray", "nasales", "infusión", "infusiones",
+    "infundir", "intravenosa", "intravenoso", "inyección", "inyecciones", "dosis", "fármaco", "fármacos", "droga",
+    "drogas", "anestésico", "anestesia", "sedación", "sedante", "sedantes", "sedado", "sedada",
+    # devices
+    "emt", "emtr", "magnética", "magnético", "imán", "estimulación", "estimulador", "neuromodulación", "transcraneal",
+    "bobina", "electrodo", "electrodos", "nervio vago", "implante", "implantado", "implantada", "dispositivo", "mapeo",
+    "umbral motor",
+    # diagnoses and specialties
+    "depresión", "depresivo", "depresiva", "suicida", "suicidio", "toc", "obsesivo", "obsesiva", "ansiedad", "tept",
+    "tabaquismo", "fumar", "nicotina", "adicción", "adicciones", "sustancia", "sustancias", "migraña", "fibromialgia",
+    "neuropático", "neuropática", "sdrc", "dolor", "psiquiatría", "psiquiátrico", "psiquiátrica", "psiquiatra",
+    "neurología", "diagnóstico", "trastorno", "enfermedad",
+    # what the course is
+    "tratamiento", "tratamientos", "terapia", "terapias", "inducción", "mantenimiento", "refuerzo", "protocolo",
+)  # fmt: skip
+ACCENTS = str.maketrans("áéíóúüñ", "aeiouun")
+NAMES = {*CLINICAL_WORDS, *SPANISH_WORDS, *(word.translate(ACCENTS) for word in SPANISH_WORDS)}
+NAMED = re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(word) for word in sorted(NAMES))})(?!\w)", re.IGNORECASE)
+COUNTED = re.compile(
+    r"\b\d+\s*(?:of|de|/)\s*\d+\b"
+    r"|\b(?:session|visit|sesi[oó]n|visita)\s+(?:(?:no|n\.?º|núm)\.?\s*)?\d+\b(?!\s+de\s+[a-z])",
+    re.IGNORECASE,
+)
 
 
 def names_treatment(text: str) -> bool:
@@ -32,7 +56,7 @@ def names_treatment(text: str) -> bool:
 
 
 def clinical_words(text: str) -> list[str]:
-    """Every drug, device, diagnosis or course count that the text names."""
+    """Every drug, device, diagnosis or course count that the text names, in English or in Spanish."""
     return NAMED.findall(text) + COUNTED.findall(text)
 
 

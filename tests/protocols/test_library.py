@@ -19,6 +19,7 @@ from protocols.lifecycle import adopt_protocol, current_version, publish_version
 from protocols.models import Instruction, Phase, Protocol, ProtocolVersion, Source, Stage, VisitType
 from protocols.sources import SourceBook, needs_text, subject_of
 from protocols.summary import TrackSummary, summarize_version, total_sessions
+from protocols.validation import find_untranslated
 from tests.protocols.files import change
 
 # Code, and the sessions of all its tracks without an open-ended phase (operations elsewhere count as one).
@@ -159,10 +160,26 @@ def test_every_sedating_visit_asks_for_a_driver_and_forbids_driving(library: Non
     assert set(told) == {"An adult must take you home. No driving until the next day, after restful sleep."}
 
 
-def test_instructions_name_no_drug_device_diagnosis_or_treatment(library: None) -> None:
-    words = "spravato esketamine ketamine tms magnet stimulat depress pain infus inject dose dosing treat therap"
-    texts = set(Instruction.objects.exclude(text="").values_list("text", flat=True))
-    assert [text for text in texts if any(word in text.lower() for word in words.split())] == []
+def test_instructions_name_no_drug_device_diagnosis_or_treatment_but_the_one_for_the_page_alone(library: None) -> None:
+    words = "spravato ketamin tms magn stimul estimul depres pain dolor infus inject inyec dose dosing dosis treat trat"
+    words += " therap terap nasal spray aerosol steroid esteroid"
+    rows = Instruction.objects.exclude(text="")
+    texts = {text for row in rows for text in (row.text, row.text_es)}
+    assert {text for text in texts if any(word in text.lower() for word in words.split())} == {
+        "No nasal spray with a steroid or a decongestant after {time}.",
+        "No use aerosoles nasales con esteroides o descongestionantes después de {time}.",
+    }
+    told = rows.filter(text__contains="{time}").values_list("visit_type__version__protocol__code", "minutes_before")
+    assert set(told) == {("spravato-trd", 60), ("spravato-mdsi", 60)}
+
+
+def test_every_instruction_of_the_library_has_its_spanish_text(library: None) -> None:
+    assert Instruction.objects.exclude(text="").count() > 70
+    assert [text for version in ProtocolVersion.objects.all() for text in find_untranslated(version)] == []
+    driver = Instruction.objects.filter(kind="driver").values_list("text_es", flat=True)
+    assert set(driver) == {
+        "Un adulto debe llevarle a casa. No conduzca hasta el día siguiente, después de un sueño reparador."
+    }
 
 
 # Spravato

@@ -12,7 +12,14 @@ from protocols.models import Instruction, Phase, Protocol, ProtocolVersion, Stag
 from protocols.validation import find_faults
 from scheduling import engine
 from scheduling.demo.site import make_site
-from scheduling.publishing import PublishingRefused, find_telling_texts, pose_trial, publish_protocol, trial_anchors
+from scheduling.publishing import (
+    PublishingRefused,
+    find_notes,
+    find_telling_texts,
+    pose_trial,
+    publish_protocol,
+    trial_anchors,
+)
 from tests import factories
 
 PATIENCE = 60.0  # seconds; a busy machine is slow, an impossible protocol is proven so
@@ -73,24 +80,29 @@ def test_draft_with_faults_is_refused_with_all_of_them_and_stays_a_draft(
     assert draft.status == "draft"
 
 
-def test_instruction_that_no_message_would_say_is_refused(db: None, site: Site, clinician: User, now: datetime) -> None:
+def test_instruction_that_no_message_says_is_a_note_and_no_refusal(
+    db: None, site: Site, clinician: User, now: datetime
+) -> None:
     factories.make_resource(site=site, kind="chair")
     draft = factories.make_protocol(site=site, publish=False)
     visit = draft.visit_types.get()
     visit.instructions.create(kind="other", text="Please be early for your Ketamine infusion.")
-    visit.instructions.create(kind="bring", text="Your medication list.")
-    with pytest.raises(PublishingRefused) as refusal:
-        publish_protocol(draft, now=now, by=clinician)
-    assert refusal.value.faults == [
-        "Visit Visit: the instruction “Please be early for your Ketamine infusion.” names “Ketamine”, so patients' "
-        "messages would leave it out. Say it without naming a drug, a device, a diagnosis or a treatment."
+    visit.instructions.create(kind="bring", text="Your card.", text_es="Su tarjeta de ketamina.")
+    visit.instructions.create(kind="bring", text="Your list.", text_es="Su lista.")
+    assert find_notes(draft) == [
+        "Visit Visit: “Please be early for your Ketamine infusion.” names “Ketamine”, so messages leave it out. "
+        "Patients read it only on their own page, behind the link in the mail.",
+        "Visit Visit: “Su tarjeta de ketamina.” names “ketamina”, so messages leave it out. "
+        "Patients read it only on their own page, behind the link in the mail.",
+        "Visit Visit: “Please be early for your Ketamine infusion.” has no Spanish text; patients who read Spanish get "
+        "it in English.",
     ]
-    visit.instructions.filter(kind="other").update(text="Please be early.")
     assert publish_protocol(draft, now=now, by=clinician).status == "published"
 
 
-def test_no_instruction_of_the_library_would_be_left_out(library: None) -> None:
-    assert [text for version in ProtocolVersion.objects.all() for text in find_telling_texts(version)] == []
+def test_instructions_of_the_library_that_messages_leave_out_are_those_of_the_nose_sprays(library: None) -> None:
+    left_out = [text for version in ProtocolVersion.objects.all() for text in find_telling_texts(version)]
+    assert len(left_out) == 4 and all("nasal" in text for text in left_out)
 
 
 def test_visit_longer_than_any_opening_is_refused(db: None, clinician: User, now: datetime) -> None:

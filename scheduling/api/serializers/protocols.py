@@ -8,15 +8,24 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from protocols.holds import visit_minutes
-from protocols.models import DecisionPoint, Phase, Protocol, ProtocolVersion, Track, VisitType
+from protocols.models import DecisionPoint, Instruction, Phase, Protocol, ProtocolVersion, Track, VisitType
+
+
+class InstructionSerializer(serializers.ModelSerializer[Instruction]):
+    """What the patient must do for a visit; `{time}` in a text stands for the clock time `minutes_before` it."""
+
+    class Meta:
+        model = Instruction
+        fields = ["kind", "minutes_before", "text", "text_es"]
 
 
 class VisitTypeSerializer(serializers.ModelSerializer[VisitType]):
     minutes = serializers.SerializerMethodField(help_text="How long the patient stays.")
+    instructions = InstructionSerializer(many=True, read_only=True)
 
     class Meta:
         model = VisitType
-        fields = ["code", "name", "place", "sedating", "minutes"]
+        fields = ["code", "name", "place", "sedating", "minutes", "instructions"]
 
     def get_minutes(self, visit_type: VisitType) -> int:
         return visit_minutes(visit_type)

@@ -11,6 +11,7 @@ from scheduling.api.views.base import KeyViewSet
 
 SHAPE = (
     "visit_types__stages",
+    "visit_types__instructions",
     "tracks__visit_type",
     "tracks__phases",
     "decision_points__track",

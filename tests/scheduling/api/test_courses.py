@@ -288,7 +288,7 @@ def test_openings_out_of_reach_are_refused(api: APIClient, site: Site, version: 
 
 
 @pytest.mark.parametrize("rows", [1, 30])
-@pytest.mark.parametrize(("path", "queries"), [("sessions", 5), ("courses", 3), ("protocols", 10)])
+@pytest.mark.parametrize(("path", "queries"), [("sessions", 5), ("courses", 3), ("protocols", 11)])
 def test_a_list_takes_the_same_queries_for_one_row_and_for_thirty(
     api: APIClient, site: Site, django_assert_num_queries, path: str, queries: int, rows: int
 ) -> None:
