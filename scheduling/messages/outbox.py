@@ -15,7 +15,8 @@ from django.db.models import Q
 
 from protocols.models import Phase
 from scheduling.messages.call_hours import OpenDays
-from scheduling.messages.reminders import find_unreminded, wish_late_calls, wish_reminders
+from scheduling.messages.driver_notices import queue_driver_notices
+from scheduling.messages.reminders import Timing, Wish, find_unreminded, wish_late_calls, wish_reminders
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.told import Told, is_ahead, is_invited, is_news, is_news_by_list, record_told
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
@@ -31,6 +32,7 @@ def course_booked(course: Course, sessions: Iterable[Session], *, now: datetime)
         queue_summary(ledger, changed)
     queue_invites(ledger, changed)
     queue_reminders(ledger)
+    queue_driver_notices(ledger)
     ledger.write()
 
 
@@ -41,6 +43,14 @@ def sessions_changed(course: Course, sessions: Iterable[Session], *, now: dateti
     queue_changes(ledger, changed)
     queue_invites(ledger, changed)
     queue_reminders(ledger)
+    queue_driver_notices(ledger)
+    ledger.write()
+
+
+def driver_changed(course: Course, *, now: datetime) -> None:
+    """Queue what is due after a driver was named, confirmed or lost."""
+    ledger = read_ledger(course, now=now)
+    queue_driver_notices(ledger)
     ledger.write()
 
 
@@ -122,7 +132,7 @@ class Ledger:
 
     def write(self) -> None:
         Notice.objects.filter(pk__in=self.obsolete).delete()
-        Notice.objects.bulk_update(self.changed, ["due_at", "key", "sequence"])
+        Notice.objects.bulk_update(self.changed, ["due_at", "useful_until", "key", "sequence"])
         Notice.objects.bulk_create(self.new, ignore_conflicts=True)
         if self.on_paper:
             told = [Told(session.pk, session.start, not session.is_live) for session in self.on_paper]
@@ -131,7 +141,7 @@ class Ledger:
 
 def read_ledger(course: Course, *, now: datetime) -> Ledger:
     """Lock what waits first: a message being sent has then either recorded what it said, or is seen as on its way."""
-    course = Course.objects.select_related("site", "patient__home_site").get(pk=course.pk)
+    course = Course.objects.select_related("site", "version", "patient__home_site").get(pk=course.pk)
     unsent = Q(status__in=[NoticeStatus.DUE, NoticeStatus.SENDING])
     waiting = list(Notice.objects.select_for_update().filter(unsent, course=course).order_by("pk"))
     return Ledger(
@@ -243,15 +253,14 @@ def may_be_invited(ledger: Ledger, session: Session) -> bool:
 
 def queue_reminders(ledger: Ledger) -> None:
     """Make what waits what is wanted now. A reminder that went out keeps its key, so none goes out twice."""
-    patient, site = ledger.course.patient, ledger.course.site
+    timing = Timing.of(ledger.course)
     rows = [notice for notice in ledger.waiting if notice.kind in REMINDERS]
     waiting = {notice.key.removesuffix(INSTEAD): notice for notice in rows}
     wishes = wish_reminders(
-        ledger.course, ledger.sessions, ledger.phases,
-        zone=patient.zone, at=site.reminder_time, now=ledger.now, waiting=waiting,
-    )  # fmt: skip
+        ledger.course, ledger.sessions, ledger.phases, timing=timing, now=ledger.now, waiting=waiting
+    )
     if ledger.open_days is not None:
-        wishes = ledger.open_days.list_calls(wishes, zone=patient.zone)
+        wishes = ledger.open_days.list_calls(wishes, zone=timing.zone)
     unreminded = leave_out_reminded(find_unreminded(ledger.sessions, wishes, now=ledger.now))
     wishes += wish_late_calls(unreminded, now=ledger.now)
     wanted = {wish.key: wish for wish in wishes}
@@ -260,9 +269,18 @@ def queue_reminders(ledger: Ledger) -> None:
             ledger.drop(notice)
     for key, wish in wanted.items():
         if key in waiting:
+            retime(ledger, waiting[key], wish)
             continue
         ledger.add(wish.kind, key, wish.due_at, session=wish.session, by_phone=wish.by_phone)
         ledger.new[-1].useful_until = wish.useful_until
+
+
+def retime(ledger: Ledger, notice: Notice, wish: Wish) -> None:
+    """Reminders are set to another time of day, or another zone. What is due, or was tried, keeps its time."""
+    is_untouched = notice.status == NoticeStatus.DUE and notice.due_at > ledger.now and not notice.attempts
+    if is_untouched and (notice.due_at, notice.useful_until) != (wish.due_at, wish.useful_until):
+        notice.due_at, notice.useful_until = wish.due_at, wish.useful_until
+        ledger.changed.append(notice)
 
 
 def leave_out_reminded(sessions: Sequence[Session]) -> list[Session]:

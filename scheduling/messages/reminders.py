@@ -4,20 +4,49 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from clinic.models import Site
 from protocols.models import Phase
+from scheduling.messages.quiet_hours import QuietHours
 from scheduling.messages.told import is_ahead
 from scheduling.models import Course, NoticeKind, Session
 
-DAYS_BEFORE = (3, 1)
 # Reminding is of use while the patient can still act on it.
 SHORTEST_NOTICE = timedelta(hours=2)
 # Days between two visits after which the later one counts as a new beginning. A weekend does not.
 LONG_BREAK = 3
 FREQUENT = 3  # sessions a week
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When a patient is reminded: how many days before a visit, at what time of theirs, and when they are left alone."""
+
+    days: tuple[int, ...]
+    at: time
+    quiet: QuietHours
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.quiet.zone
+
+    @classmethod
+    def of(cls, course: Course) -> Timing:
+        """As the protocol's version has it, else as the site."""
+        site, version = course.site, course.version
+        days = version.reminder_days or site.reminder_days
+        return cls(
+            days=tuple(sorted(set(days))),
+            at=site.reminder_time if version.reminder_time is None else version.reminder_time,
+            quiet=quiet_hours_of(site, course.patient.zone),
+        )
+
+
+def quiet_hours_of(site: Site, zone: ZoneInfo) -> QuietHours:
+    return QuietHours(site.quiet_from, site.quiet_until, zone)
 
 
 @dataclass(frozen=True)
@@ -37,23 +66,22 @@ def wish_reminders(
     sessions: Sequence[Session],
     phases: Iterable[Phase],
     *,
-    zone: ZoneInfo,
-    at: time,
+    timing: Timing,
     now: datetime,
     waiting: Collection[str] = (),
 ) -> list[Wish]:
     """Everything still to be sent for these sessions; what is already past is left out, unless it is `waiting`."""
     ahead = [session for session in sessions if is_ahead(session, now=now)]
     frequent = find_frequent(ahead, phases)
-    fresh = find_beginnings(sessions, zone=zone)
+    fresh = find_beginnings(sessions, zone=timing.zone)
     wishes: list[Wish] = []
     for session in ahead:
-        days: tuple[int, ...] = DAYS_BEFORE
+        days = timing.days
         if session.pk in frequent and session.pk not in fresh:
             # Daily visits have their digest; yet nobody comes to a sedating one unfed and with a driver by chance.
-            days = (1,) if session.visit_type.sedating else ()
-        wishes += wish_singles(session, days, zone=zone, at=at)
-    wishes += wish_digests(course, [session for session in ahead if session.pk in frequent], zone=zone, at=at)
+            days = days[:1] if session.visit_type.sedating else ()
+        wishes += wish_singles(session, days, timing=timing)
+    wishes += wish_digests(course, [session for session in ahead if session.pk in frequent], timing=timing)
     return [wish for wish in wishes if (wish.due_at > now or wish.key in waiting) and now < wish.useful_until]
 
 
@@ -79,27 +107,35 @@ def wish_late_calls(sessions: Iterable[Session], *, now: datetime) -> list[Wish]
     ]
 
 
-def wish_singles(session: Session, days: tuple[int, ...], *, zone: ZoneInfo, at: time) -> Iterator[Wish]:
+def wish_singles(session: Session, days: tuple[int, ...], *, timing: Timing) -> Iterator[Wish]:
     """A reminder is of use until the next one, the last until shortly before the visit."""
-    visit_on = session.start.astimezone(zone).date()
+    visit_on = session.start.astimezone(timing.zone).date()
     kind = NoticeKind.DRIVER_REMINDER if session.visit_type.sedating else NoticeKind.REMINDER
     useful_until = session.start - SHORTEST_NOTICE
-    for before in sorted(days):
-        due_at = moment(visit_on - timedelta(days=before), at, zone)
-        yield Wish(f"reminder:{session.uuid}:{session.sequence}:{before}", kind, due_at, useful_until, session)
-        useful_until = due_at
+    for before in days:
+        due_at = moment(visit_on - timedelta(days=before), timing.at, timing.zone)
+        key = f"reminder:{session.uuid}:{session.sequence}:{before}"
+        wish = held(Wish(key, kind, due_at, useful_until, session), timing.quiet)
+        yield wish
+        useful_until = wish.due_at
 
 
-def wish_digests(course: Course, sessions: Iterable[Session], *, zone: ZoneInfo, at: time) -> Iterator[Wish]:
+def wish_digests(course: Course, sessions: Iterable[Session], *, timing: Timing) -> Iterator[Wish]:
     """One for each ISO week with a frequent session, on the Sunday before it."""
+    zone = timing.zone
     for monday in sorted({week_of(session, zone) for session in sessions}):
         year, week, _ = monday.isocalendar()
-        yield Wish(
+        wish = Wish(
             f"digest:{course.uuid}:{year}-W{week:02}",
             NoticeKind.DIGEST,
-            moment(monday - timedelta(days=1), at, zone),
+            moment(monday - timedelta(days=1), timing.at, zone),
             moment(monday + timedelta(days=7), time(0), zone),
         )
+        yield held(wish, timing.quiet)
+
+
+def held(wish: Wish, quiet: QuietHours) -> Wish:
+    return replace(wish, due_at=quiet.hold(wish.due_at, useful_until=wish.useful_until))
 
 
 def week_of(session: Session, zone: ZoneInfo) -> date:
