@@ -77,7 +77,7 @@ def state_of(feed: CalendarFeed, *, now: datetime) -> str:
         "visit_type__name", "visit_type__place", "course__version__protocol__name",
     )  # fmt: skip
     row = JSONObject(**{name: name for name in names})
-    rows = Cast(JSONBAgg(row, ordering=["start", "pk"]), TextField())
+    rows = Cast(JSONBAgg(row, order_by=["start", "pk"]), TextField())
     found = sessions_of(feed, now=now).order_by().aggregate(state=MD5(rows))
     said = f"{FORM} {feed.patient.language} {names_detail(feed)} {found['state']}"
     return hashlib.sha256(said.encode()).hexdigest()
