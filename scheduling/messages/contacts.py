@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from clinic.models import Channel
 from clinic.models.patient import BY_EMAIL
+from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.outbox import (
     REMINDERS,
     Ledger,
@@ -64,6 +65,7 @@ def follow_contact(course_id: int, *, now: datetime) -> None:
         queue_changes(ledger, ledger.sessions)  # what an invite was about to tell
     queue_invites(ledger, ledger.sessions)
     queue_reminders(ledger)
+    queue_driver_notices(ledger)
     ledger.write()
 
 

@@ -1,9 +1,10 @@
 from scheduling.models.access import CalendarFeed, PatientLink
 from scheduling.models.answer import Answer, AnswerKind, AnswerSource
 from scheduling.models.course import Course, CourseDecision, CourseStatus, GateRecord
+from scheduling.models.driver import Driver, DriverKind, DriverStatus, PickUp
 from scheduling.models.inbound import Inbound, InboundSource
 from scheduling.models.notice import Announcement, Notice, NoticeChannel, NoticeCopy, NoticeKind, NoticeStatus
-from scheduling.models.session import Driver, DriverKind, DriverStatus, Hold, MissedReason, Session, SessionStatus
+from scheduling.models.session import Hold, MissedReason, Session, SessionStatus
 
 __all__ = [
     "Announcement",
@@ -28,6 +29,7 @@ __all__ = [
     "NoticeKind",
     "NoticeStatus",
     "PatientLink",
+    "PickUp",
     "Session",
     "SessionStatus",
 ]

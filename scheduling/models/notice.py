@@ -13,6 +13,7 @@ from django.db.models import Q
 from clinic.models import Patient
 from scheduling.models.answer import Answer
 from scheduling.models.course import Course
+from scheduling.models.driver import PickUp
 from scheduling.models.session import Session
 
 
@@ -90,6 +91,14 @@ class Notice(models.Model):
         blank=True,
         related_name="notices",
         help_text="What the patient answered, where somebody must act on it.",
+    )
+    pick_up = models.ForeignKey(
+        PickUp,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="notices",
+        help_text="The event of a driver's calendar that it tells.",
     )
     recipient = models.CharField(max_length=254, blank=True, help_text="The address or number it was last tried at.")
     provider_id = models.CharField(max_length=64, blank=True, help_text="What the provider calls the message.")

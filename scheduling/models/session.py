@@ -1,4 +1,4 @@
-"""One visit of a course, the seats it holds, and who takes the patient home.
+"""One visit of a course, and the seats it holds.
 
 Only `scheduling.booking` and the acts beside it write sessions and holds.
 """
@@ -154,51 +154,3 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource} seat {self.seat + 1}"
-
-
-class DriverStatus(models.TextChoices):
-    NEEDED = "needed", "Needed"
-    NAMED = "named", "Named"
-    CONFIRMED = "confirmed", "Confirmed"
-    SEEN = "seen", "Seen at discharge"
-
-
-class DriverKind(models.TextChoices):
-    PERSON = "person", "Somebody they know"
-    RIDE_SERVICE = "ride_service", "Taxi or ride service"
-
-
-@audited(exclude=("told_start", "told_end", "told_sequence", "told_to"))
-class Driver(models.Model):
-    """Who takes the patient home from a sedating session, and what their own calendar was last told."""
-
-    session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="driver")
-    status = models.CharField(max_length=10, choices=DriverStatus, default=DriverStatus.NEEDED)
-    kind = models.CharField(max_length=12, choices=DriverKind, default=DriverKind.PERSON)
-    name = models.CharField(max_length=120, blank=True)
-    phone = models.CharField(max_length=40, blank=True)
-    email = models.EmailField(blank=True, help_text="Where the driver agreed to get an invite of their own.")
-    uid = models.UUIDField(
-        null=True, unique=True, editable=False, help_text="UID of the driver's own event; another driver, another UID."
-    )
-    sequence = models.PositiveIntegerField(default=0, editable=False, help_text="SEQUENCE of the driver's own event.")
-    told_to = models.EmailField(blank=True, editable=False, help_text="Address whose calendar shows the event.")
-    told_sequence = models.PositiveIntegerField(null=True, blank=True, editable=False)
-    told_start = models.DateTimeField(null=True, blank=True, editable=False)
-    told_end = models.DateTimeField(null=True, blank=True, editable=False)
-    changed_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                name="named_driver_has_a_name", condition=Q(status="needed") | ~Q(name="") | Q(kind="ride_service")
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name or (self.get_kind_display() if self.is_settled else self.get_status_display())
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the clinic knows who takes the patient home."""
-        return self.status in {DriverStatus.CONFIRMED, DriverStatus.SEEN}
