@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -11,7 +11,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from protocols.models import Instruction
-from scheduling.messages.letters import Letter, write_calendar_letter, write_list_letter
+from scheduling.messages.composed import ByPhone, Composed, Later, NotNeeded
+from scheduling.messages.letters import write_calendar_letter, write_list_letter
 from scheduling.messages.papers import Papers
 from scheduling.messages.reminders import moment
 from scheduling.messages.sender import one_line
@@ -36,24 +37,6 @@ from scheduling.messages.wording import (
 from scheduling.models import Notice, NoticeKind, Session, SessionStatus
 
 NEXT_LOOK = timedelta(minutes=1)
-
-
-@dataclass(frozen=True)
-class NotNeeded:
-    reason: str
-
-
-@dataclass(frozen=True)
-class Later:
-    due_at: datetime
-
-
-@dataclass(frozen=True)
-class ByPhone:
-    """The patient cannot be reached by mail, or not any more."""
-
-
-Composed = Letter | NotNeeded | Later | ByPhone
 
 
 def compose(notice: Notice, papers: Papers, *, now: datetime) -> Composed:

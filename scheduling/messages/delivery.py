@@ -16,8 +16,10 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
 from scheduling.messages import call_list
-from scheduling.messages.composing import ByPhone, Later, Letter, NotNeeded, compose
+from scheduling.messages.composed import ByPhone, Later, NotNeeded
+from scheduling.messages.composing import compose
 from scheduling.messages.contacts import follow_contacts
+from scheduling.messages.letters import Letter
 from scheduling.messages.mail import PostOffice, Refused, Undelivered, Unreachable, build_mail
 from scheduling.messages.papers import read_papers
 from scheduling.messages.rows import new_notice
