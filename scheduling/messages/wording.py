@@ -1,4 +1,7 @@
-"""Times, places and lengths in the patient's words. Nothing here may name a drug, a device or a diagnosis."""
+"""Times, places, lengths and instructions in the patient's words, in the language that is active.
+
+Nothing here names a drug, a device or a diagnosis but `page_texts`, and `event_title` for whoever asked for detail.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,21 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.dateformat import format as format_date
+from django.utils.formats import get_format
+from django.utils.translation import get_language, gettext_noop, ngettext, npgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from clinic.models import Patient, Site
 from protocols.models import Instruction
-from protocols.models.visit import InstructionKind, Place
+from protocols.models.visit import CLOCK_TIME, InstructionKind, Place
 from scheduling.messages.discretion import names_treatment
 from scheduling.messages.sender import one_line
 from scheduling.messages.told import announcement_of, stated_start
+from scheduling.messages.visit_names import visit_name
 from scheduling.models import Session
+
+# Django's own words of its format "a", which our catalogue gives the form of the Real Academia: 2:30 p. m.
+HALVES_OF_THE_DAY = (gettext_noop("a.m."), gettext_noop("p.m."))
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ def describe(
         day=day_text(local),
         time=time_text(local),
         place=place_text(session, site),
-        until=time_text(session.local_end),
+        until=clock_phrase(session.local_end),
         own_time=own_time_text(local, patient),
         was=moment_text(told.told_start.astimezone(local.tzinfo)) if told is not None and moved else "",
         is_cancelled=is_cancelled,
@@ -55,7 +63,7 @@ def describe(
 
 
 def day_text(local: datetime) -> str:
-    return format_date(local, "l, F j, Y")
+    return format_date(local, get_format("MESSAGE_DAY"))
 
 
 def time_text(local: datetime) -> str:
@@ -64,7 +72,13 @@ def time_text(local: datetime) -> str:
 
 
 def clock_text(local: datetime) -> str:
-    return format_date(local, "g:i A")
+    return format_date(local, get_format("MESSAGE_TIME"))
+
+
+def clock_phrase(local: datetime) -> str:
+    """The time within a sentence. Spanish has an article there, of the hour's number: las 2:30 p. m., la 1:00 p. m."""
+    hour = local.hour % 12 or 12
+    return npgettext("clock time in a sentence", "%(time)s", "%(time)s", hour) % {"time": time_text(local)}
 
 
 def zone_text(local: datetime) -> str:
@@ -79,7 +93,7 @@ def moment_text(local: datetime) -> str:
 
 def short_text(local: datetime) -> str:
     """For a subject, which is read on a phone."""
-    return f"{format_date(local, 'D, M j')}, {time_text(local)}"
+    return f"{format_date(local, get_format('MESSAGE_SHORT_DAY'))}, {time_text(local)}"
 
 
 def own_time_text(here: datetime, patient: Patient) -> str:
@@ -100,9 +114,14 @@ def place_text(session: Session, site: Site) -> str:
     return one_line(", ".join(line.strip().strip(",") for line in site.address.splitlines() if line.strip()))
 
 
-def event_title(session: Session, site: Site) -> str:
+def event_title(session: Session, site: Site, *, detail: bool = False) -> str:
+    """What the calendar shows to whoever sees it; with `detail`, which the patient has agreed to, what it is for."""
     name = {"clinic": one_line(site.public_name)}
-    if session.visit_type.place == Place.CLINIC:
+    is_here = session.visit_type.place == Place.CLINIC
+    if detail:
+        title = _("%(visit)s at %(clinic)s") if is_here else _("%(visit)s with %(clinic)s")
+        return title % {**name, "visit": visit_name(session)}
+    if is_here:
         return _("Appointment at %(clinic)s") % name
     return _("Appointment with %(clinic)s") % name
 
@@ -118,51 +137,87 @@ def stay_text(session: Session) -> str:
     return " ".join(parts)
 
 
+def stop_text(session: Session, instruction: Instruction) -> str:
+    """The clock time so many minutes before the visit, within a sentence; with its day where that is another."""
+    before = timedelta(minutes=instruction.minutes_before or 0)
+    local = (session.start - before).astimezone(ZoneInfo(session.timezone))
+    if local.date() == session.local_date:
+        return clock_phrase(local)
+    return _("%(time)s on %(day)s") % {"time": clock_phrase(local), "day": day_text(local)}
+
+
 def fasting_texts(session: Session, instructions: Iterable[Instruction]) -> list[str]:
     """When to stop eating and drinking, as clock times; the minutes before the visit are elapsed time."""
     sentences = {
         InstructionKind.NO_FOOD: _("Please do not eat anything after %(when)s."),
         InstructionKind.NO_DRINK: _("Please do not drink anything after %(when)s."),
     }
-    found = []
-    for instruction in instructions:
-        if instruction.kind in sentences and instruction.minutes_before is not None:
-            stop = session.start - timedelta(minutes=instruction.minutes_before)
-            local = stop.astimezone(ZoneInfo(session.timezone))
-            when = time_text(local) if local.date() == session.local_date else moment_text(local)
-            found.append(sentences[InstructionKind(instruction.kind)] % {"when": when})
-    return found
+    return [
+        sentences[InstructionKind(instruction.kind)] % {"when": stop_text(session, instruction)}
+        for instruction in instructions
+        if instruction.kind in sentences and instruction.minutes_before is not None
+    ]
 
 
-def driver_texts(session: Session, instructions: Iterable[Instruction]) -> list[str]:
-    """In the protocol's words where it has some; the last sentence is never left out."""
+def driver_texts(session: Session, instructions: Iterable[Instruction], *, on_page: bool = False) -> list[str]:
+    """In the protocol's words where it has some; when they may drive again is never left out."""
     if not session.visit_type.sedating:
         return []
     no_driving = _("No driving until the next day, after restful sleep.")
-    found = discreet_texts(instructions, InstructionKind.DRIVER)
+    found = own_texts(session, instructions, InstructionKind.DRIVER, on_page=on_page)
     found = found or [_("Please arrange for someone to take you home afterwards.")]
-    return found if any(no_driving in text for text in found) else [*found, no_driving]
+    found = found if any(no_driving in text for text in found) else [*found, no_driving]
+    next_day = session.local_end + timedelta(days=1)
+    return [*found, _("You may drive again on %(day)s at the earliest.") % {"day": day_text(next_day)}]
 
 
-def other_texts(instructions: Iterable[Instruction]) -> list[str]:
+def other_texts(session: Session, instructions: Iterable[Instruction], *, on_page: bool = False) -> list[str]:
     """What else the protocol asks of the patient."""
-    bring = [
-        _("Please bring: %(what)s") % {"what": text} for text in discreet_texts(instructions, InstructionKind.BRING)
+    bring = own_texts(session, instructions, InstructionKind.BRING, on_page=on_page)
+    return [
+        *(_("Please bring: %(what)s") % {"what": text} for text in bring),
+        *own_texts(session, instructions, InstructionKind.OTHER, on_page=on_page),
     ]
-    return bring + discreet_texts(instructions, InstructionKind.OTHER)
 
 
-def discreet_texts(instructions: Iterable[Instruction], kind: InstructionKind) -> list[str]:
-    """A text that names a treatment after all is not sent."""
-    texts = [instruction.text for instruction in instructions if instruction.kind == kind]
-    return [text for text in texts if text and not names_treatment(text)]
+def own_texts(
+    session: Session, instructions: Iterable[Instruction], kind: InstructionKind, *, on_page: bool = False
+) -> list[str]:
+    """The protocol's own texts of a kind. One that names a treatment stands on the patient's page alone."""
+    found = []
+    for instruction in instructions:
+        text = text_of(instruction)
+        if instruction.kind == kind and text and (on_page or not names_treatment(text)):
+            found.append(text.replace(CLOCK_TIME, stop_text(session, instruction)))
+    return found
 
 
-def preparation_texts(session: Session, instructions: Iterable[Instruction]) -> list[str]:
-    """Everything the patient must do for one visit."""
+def text_of(instruction: Instruction) -> str:
+    """In the language that is active, or in English where it has no other."""
+    is_spanish = (get_language() or "").startswith("es")
+    return (is_spanish and instruction.text_es) or instruction.text
+
+
+def preparation_texts(session: Session, instructions: Iterable[Instruction], *, on_page: bool = False) -> list[str]:
+    """What the patient must do for one visit, as a message may say it."""
     instructions = list(instructions)
     return [
         *fasting_texts(session, instructions),
-        *driver_texts(session, instructions),
-        *other_texts(instructions),
+        *driver_texts(session, instructions, on_page=on_page),
+        *other_texts(session, instructions, on_page=on_page),
     ]
+
+
+def page_texts(session: Session, instructions: Iterable[Instruction]) -> list[str]:
+    """All there is to know, for the patient's own page: also what would tell others of the treatment."""
+    stay = _("Please plan to stay for %(stay)s, until %(until)s.") % {
+        "stay": stay_text(session),
+        "until": clock_phrase(session.local_end),
+    }
+    return [stay, *preparation_texts(session, instructions, on_page=True)]
+
+
+def needs_page(session: Session, instructions: Iterable[Instruction]) -> bool:
+    """Whether the page says something that no message may."""
+    instructions = list(instructions)
+    return preparation_texts(session, instructions, on_page=True) != preparation_texts(session, instructions)

@@ -99,6 +99,7 @@ def test_reminder_call_says_what_the_mail_would(phoned: Patient, now: datetime) 
         "Please do not eat anything after 7:00 AM EST.",
         "Please arrange for someone to take you home afterwards.",
         "No driving until the next day, after restful sleep.",
+        "You may drive again on Wednesday, December 16, 2026 at the earliest.",
     )
 
 
@@ -134,6 +135,7 @@ def test_sedating_visit_booked_too_late_for_a_reminder_is_a_call(
             "Please do not drink anything after 8:30 AM EST.",
             "Please arrange for someone to take you home afterwards.",
             "No driving until the next day, after restful sleep.",
+            "You may drive again on Wednesday, December 16, 2026 at the earliest.",
         ),
     )
 

@@ -330,6 +330,7 @@ def test_driver_reminder_tells_stay_fasting_and_driver_in_the_body_only(patient:
         "Please do not drink anything after 8:30 AM EST.",
         "Please arrange for someone to take you home afterwards.",
         "No driving until the next day, after restful sleep.",
+        "You may drive again on Wednesday, December 16, 2026 at the earliest.",
         "Please bring: A list of what you take.",
     ]
     assert deliver(datetime(2026, 12, 14, 15, tzinfo=UTC)) == [
@@ -343,7 +344,7 @@ def test_fasting_the_night_before_names_the_day(patient: Patient, now: datetime)
     cast.book(patient, [nine(22)], now=now, version=version)
     deliver(nine(8))
     deliver(datetime(2026, 12, 12, 15, tzinfo=UTC))
-    assert "Please do not eat anything after Monday, December 14, 2026, 11:00 PM EST." in mail.outbox[0].body
+    assert "Please do not eat anything after 11:00 PM EST on Monday, December 14, 2026." in mail.outbox[0].body
 
 
 def test_daily_course_has_a_digest_on_sunday(patient: Patient, now: datetime) -> None:
