@@ -5,6 +5,7 @@
     cost(problem, result) -> CostParts
     legal_starts(problem, course_id, track, number, *, fixed=None, from_date=None, to_date=None) -> list[Offer]
     openings(problem, visit, from_date, to_date) -> list[Offer]
+    Around(problem, time_limit=).plan({key: start}, ceiling=) -> CoursePlan
     fill(problem, windows, out_of_time) -> Filling
     closed_windows(problem, course, windows, out_of_time) -> list of windows
     relaxed(problem, course_id, relaxation) -> Problem
@@ -15,6 +16,7 @@ The format, its rules and its cost: docs/planning-format.md. The method: docs/en
 """
 
 from .choice.alternatives import Outline, outline
+from .choice.around import Around
 from .choice.filling import Filling, closed_windows, fill
 from .choice.seat_time import SeatMinutes, SeatTime
 from .cost import cost
@@ -62,6 +64,7 @@ __all__ = [
     "RELAXATION_FIELDS",
     "UNKNOWN",
     "Alternative",
+    "Around",
     "Booking",
     "CostParts",
     "Course",

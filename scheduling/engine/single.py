@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from .cost import sessions_cost
 from .hours import Hours
@@ -14,6 +15,7 @@ from .linked.joint import MAX_NODES
 from .linked.links import Links
 from .linked.search import JointSearch
 from .options import INF, Chain, chains_of
+from .pins import pin
 from .problem import Course, PlacedSession, Problem
 from .seats import Board, Seat, spans_of
 from .timeline import Span
@@ -64,10 +66,13 @@ class Desk:
     """Whether to go on as long as there is time where no plan has been found or ruled out."""
 
 
-def draft_course(desk: Desk, course: Course, ceiling: int = INF) -> Draft:
+def draft_course(
+    desk: Desk, course: Course, ceiling: int = INF, pins: Mapping[tuple[str, int], int] = MappingProxyType({})
+) -> Draft:
     """The cheapest plan of a course beside what the board has, or the best that the steps allow.
 
-    With a `ceiling`, only a plan below it is looked for: none found is then no proof that there is none.
+    With a `ceiling`, only a plan below it is looked for: none found is then no proof that there is none. `pins` are
+    seconds from the base at which sessions start that have no other choice.
     """
     banned: set[tuple[int, int]] = set()
     bound = 0
@@ -75,6 +80,8 @@ def draft_course(desk: Desk, course: Course, ceiling: int = INF) -> Draft:
         chains = chains_of(desk.problem, course, desk.board)
         for track, index in banned:
             forbid(chains[track], index)
+        if not pin(chains, pins):
+            return Draft((), None, INF if not banned else 0)
         cost, found, plan = solve(desk, course, chains, ceiling)
         bound = found if not banned else bound
         if cost is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..cost import sessions_cost
-from ..options import INF, Chain, Offers, Step, chains_of
+from ..options import INF, chains_of
+from ..pins import pin
 from ..problem import Course
 from ..single import Desk, Draft, seat, solve
 
@@ -23,9 +24,8 @@ def draft_staying(desk: Desk, course: Course) -> Draft:
     if not _seats_are_free(desk, course):
         return replace(CANNOT_STAY, bound=LEAST_MOVE)
     chains = chains_of(desk.problem, course, desk.board)
-    for chain in chains:
-        if not _pin(chain):
-            return replace(CANNOT_STAY, bound=LEAST_MOVE)
+    if not pin(chains, {session.key: desk.board.line.second(session.start) for session in course.current}):
+        return replace(CANNOT_STAY, bound=LEAST_MOVE)
     cost, bound, plan = solve(desk, course, chains, INF)
     if cost is None:
         return replace(CANNOT_STAY, bound=min(bound, LEAST_MOVE))
@@ -44,23 +44,3 @@ def _seats_are_free(desk: Desk, course: Course) -> bool:
         if index < 0 or board.assign(protocol.visit_of(*session.key), index, None, None) is None:
             return False
     return True
-
-
-def _pin(chain: Chain) -> bool:
-    """Leave the booked sessions of a track no start but their own; False where that one is not open."""
-    for step in chain.steps:
-        if step.given is None and step.current is not None:
-            offers = _only(step, step.current)
-            if not offers.by_resource:
-                return False
-            step.offers = offers
-    return True
-
-
-def _only(step: Step, second: int) -> Offers:
-    """The offers of a session at one start."""
-    all_of = step.offers
-    index, rest = divmod(second, 60)
-    bit = 1 << index if not rest and index >= 0 else 0
-    sets = {resource: starts & bit for resource, starts in all_of.by_resource.items() if starts & bit}
-    return Offers(all_of.line, all_of.grid, all_of.want, sets, all_of.width)
