@@ -54,6 +54,7 @@ class Announcement(models.Model):
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="announcement")
     told_start = models.DateTimeField()
     told_cancelled = models.BooleanField(default=False)
+    came_back = models.BooleanField(default=False, help_text="The message that said so was returned to us.")
     invited_to = models.EmailField(blank=True, help_text="Address the invite went to; empty before the first invite.")
     invited_sequence = models.PositiveIntegerField(null=True, blank=True)
     told_at = models.DateTimeField()
@@ -114,11 +115,16 @@ class Notice(models.Model):
     outcome = models.CharField(max_length=200, blank=True, help_text="What became of it, without personal data.")
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the address refused it; a message it takes later ends that."
+    )
 
     class Meta:
         ordering = ["due_at", "pk"]
         indexes = [
-            models.Index(fields=["due_at"], condition=Q(status__in=["due", "sending"]), name="notice_waiting"),
+            models.Index(fields=["due_at", "id"], condition=Q(status__in=["due", "sending"]), name="notice_waiting"),
+            models.Index(fields=["claimed_until"], condition=Q(status="sending"), name="notice_claimed"),
+            models.Index(fields=["sent_at"], condition=Q(status="sent"), name="notice_sent"),
             models.Index(fields=["session", "kind"]),
             models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="notice_at_its_provider"),
         ]
