@@ -7,221 +7,164 @@ has the same Message-ID, SEQUENCE and UID; docs/messages.md tells what that mean
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from time import monotonic
-
-from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
 
 from scheduling.messages import call_list
-from scheduling.messages.composed import ByPhone, Later, NotNeeded
+from scheduling.messages.allowance import next_allowance
+from scheduling.messages.beginning import Written, begin
+from scheduling.messages.claiming import LEASE, claim_due, release
+from scheduling.messages.composed import ByPhone, Composed, Later, NotNeeded
 from scheduling.messages.composing import compose
 from scheduling.messages.contacts import follow_contacts
 from scheduling.messages.letters import Letter
 from scheduling.messages.mail import PostOffice, Refused, Undelivered, Unreachable, build_mail
+from scheduling.messages.outcomes import finish, give_up_slowly, hand_over, put_off, refuse, skip, try_again
 from scheduling.messages.papers import read_papers
-from scheduling.messages.rows import new_notice
-from scheduling.messages.told import record_told
-from scheduling.models import Announcement, Notice, NoticeChannel, NoticeKind, NoticeStatus
+from scheduling.models import Notice
 
 log = logging.getLogger(__name__)
 
-# Longer than the slowest exchange with a server, some ten steps of EMAIL_TIMEOUT each, begun at the latest moment.
-LEASE = timedelta(minutes=5)
-# No message is begun later than this after it was claimed, so that even the slowest ends within the lease.
+# No lot is begun later than this after it was claimed, so that even its slowest message ends within the lease.
 LATEST_START = LEASE / 2
 # A run ends well before the time limit of its task.
 LONGEST_RUN = timedelta(minutes=4)
-CHUNK = 20
-FIRST_PAUSE = timedelta(minutes=1)
-LONGEST_PAUSE = timedelta(minutes=32)
-# After so many refusals "for now" (4xx, about five hours) a message is given up; an unreachable server is no refusal.
-MOST_ATTEMPTS = 14
+CHUNK = 100
+LOT = 25
+# What was composed longer ago is composed anew before it is handed over: the visit may have moved meanwhile.
+FRESH = timedelta(seconds=1)
+# A run waits at most so long for a site whose mails of this minute are spent; after that the next run goes on.
+PATIENCE = timedelta(seconds=10)
 MOST_BREAKS = 2
 
 Clock = Callable[[], datetime]
 
 
-def deliver_due(*, now: datetime, limit: int = 200) -> Counter[str]:
+@dataclass
+class Run:
+    office: PostOffice
+    clock: Clock
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """The server cannot be used: the rest waits untouched."""
+        return self.counts["retry"] >= MOST_BREAKS
+
+
+def deliver_due(*, now: datetime, limit: int = 10_000) -> Counter[str]:
     """Send up to `limit` messages that are due, and count what became of them."""
     clock = start_clock(now)
     follow_contacts(now=now)
     call_list.expire_calls(now=now)
-    counts: Counter[str] = Counter()
     with PostOffice() as office:
-        while counts.total() < limit and clock() - now < LONGEST_RUN and counts["retry"] < MOST_BREAKS:
-            claimed_at = clock()
-            batch = claim_due(now=claimed_at, limit=min(CHUNK, limit - counts.total()))
-            if not batch:
+        run = Run(office, clock)
+        while run.counts.total() < limit and clock() - now < LONGEST_RUN and not run.is_cut_off:
+            claimed = claim_due(now=clock(), limit=min(CHUNK, limit - run.counts.total()))
+            if claimed:
+                deliver_chunk(claimed, run)
+            elif not await_allowance(run):
                 break
-            for notice in batch:
-                if counts["retry"] >= MOST_BREAKS or clock() - claimed_at > LATEST_START:
-                    release(notice)
-                else:
-                    counts[deliver(notice, office, clock)] += 1
-    return counts
+    return +run.counts
 
 
 def start_clock(now: datetime) -> Clock:
     """`now`, going on: leases are about time that really passes while servers are slow."""
-    started = monotonic()
-    return lambda: now + timedelta(seconds=monotonic() - started)
+    started = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - started)
 
 
-def claim_due(*, now: datetime, limit: int) -> list[Notice]:
-    """Take what is due, and what a dead worker left behind; nobody else gets these rows before the lease ends."""
-    free = Q(status=NoticeStatus.DUE) | Q(status=NoticeStatus.SENDING, claimed_until__lte=now)
-    due = Notice.objects.filter(free, channel=NoticeChannel.EMAIL, due_at__lte=now)
-    left_behind = When(status=NoticeStatus.SENDING, then=Value(True))
-    with transaction.atomic(durable=True):
-        rows = due.filter(status__in=[NoticeStatus.DUE, NoticeStatus.SENDING]).order_by("due_at", "pk")
-        keys = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
-        Notice.objects.filter(pk__in=keys).update(
-            uncertain=Case(left_behind, default=F("uncertain")),
-            status=NoticeStatus.SENDING,
-            claimed_until=now + LEASE,
-            attempts=F("attempts") + 1,
-        )
-    claimed = Notice.objects.filter(pk__in=keys).select_related("patient__home_site", "course__site")
-    return list(claimed.order_by("due_at", "pk"))
+def await_allowance(run: Run) -> bool:
+    """Wait for a site whose mails of this minute are spent, unless that keeps the worker from other work for long."""
+    now = run.clock()
+    again_at = next_allowance(now=now)
+    if again_at is None or again_at > now + PATIENCE:
+        return False
+    time.sleep(max((again_at - now).total_seconds(), 0.1))
+    return True
 
 
-def ours(notice: Notice) -> Q:
-    """The claim, as a condition: false once the lease ran out and another took the row."""
-    return Q(pk=notice.pk, status=NoticeStatus.SENDING, claimed_until=notice.claimed_until)
+def deliver_chunk(claimed: Sequence[Notice], run: Run) -> None:
+    latest_start = run.clock() + LATEST_START
+    waiting = list(claimed)
+    while waiting and not run.is_cut_off and run.clock() <= latest_start:
+        lot, waiting = take_lot(waiting)
+        waiting = deliver_lot(lot, run) + waiting
+    if waiting:
+        release(waiting)
 
 
-def deliver(notice: Notice, office: PostOffice, clock: Clock) -> str:
-    """One claimed notice to its end; the answer names what became of it."""
-    composed_at = clock()
+def take_lot(notices: Sequence[Notice]) -> tuple[list[Notice], list[Notice]]:
+    """The first of each patient, and the rest: what they are told next depends on what they were told before."""
+    lot: dict[int, Notice] = {}
+    rest = []
+    for notice in notices:
+        if len(lot) < LOT and notice.patient_id not in lot:
+            lot[notice.patient_id] = notice
+        else:
+            rest.append(notice)
+    return list(lot.values()), rest
+
+
+def deliver_lot(lot: Sequence[Notice], run: Run) -> list[Notice]:
+    """Each to its end; those whose turn did not come while what they say was fresh come back."""
+    composed_at = run.clock()
+    written = compose_lot(lot, run, composed_at)
+    begun = begin(written, now=composed_at)
+    run.counts["lost"] += len(written) - len(begun)
+    for position, (notice, letter) in enumerate(begun):
+        if run.is_cut_off or (position and run.clock() - composed_at > FRESH):
+            return [notice for notice, _letter in begun[position:]]
+        run.counts[send(notice, letter, run, composed_at)] += 1
+    return []
+
+
+def compose_lot(lot: Sequence[Notice], run: Run, now: datetime) -> list[Written]:
+    """What is to be sent; the others are settled."""
+    papers = read_papers(lot, now=now)
+    written = []
+    for notice in lot:
+        try:
+            composed = compose(notice, papers, now=now)
+        except Exception as fault:
+            run.counts[report_fault(notice, fault, now)] += 1
+            continue
+        if isinstance(composed, Letter):
+            written.append((notice, composed))
+        else:
+            run.counts[settle_unsent(notice, composed, now)] += 1
+    return written
+
+
+def settle_unsent(notice: Notice, composed: Composed, now: datetime) -> str:
+    match composed:
+        case NotNeeded(reason):
+            return skip(notice, reason)
+        case Later(due_at):
+            return put_off(notice, due_at)
+        case ByPhone():
+            return hand_over(notice, now)
+    raise TypeError(composed)
+
+
+def send(notice: Notice, letter: Letter, run: Run, composed_at: datetime) -> str:
+    """One message from our hands into the server's, and the mark; the answer names what became of it."""
     try:
-        composed = compose(notice, read_papers([notice], now=composed_at), now=composed_at)
-        match composed:
-            case NotNeeded(reason):
-                return settle(notice, NoticeStatus.SKIPPED, reason, "skipped")
-            case Later(due_at):
-                return put_off(notice, due_at)
-            case ByPhone():
-                return hand_over(notice, composed_at)
-        if not begin(notice, composed):
-            return "lost"
-        office.send(build_mail(composed, site=notice.course.site, message_id=notice.message_id, now=composed_at))
+        mail = build_mail(letter, site=notice.course.site, message_id=notice.message_id, now=composed_at)
+        run.office.send(mail)
     except Refused as fault:
-        return refuse(notice, fault, clock())
+        return refuse(notice, fault, run.clock())
     except Unreachable as fault:
-        return try_again(notice, fault, clock(), uncertain=fault.maybe_accepted)
-    except Exception as fault:  # one message with a fault must not hold up the others, nor show what it says
-        log.error("Notice %s failed: %s", notice.uuid, type(fault).__name__)
-        return give_up_slowly(notice, Undelivered(f"fault {type(fault).__name__}"), clock(), name="fault")
-    return finish(notice, composed, composed_at, clock())
+        return try_again(notice, fault, run.clock(), uncertain=fault.maybe_accepted)
+    except Exception as fault:
+        return report_fault(notice, fault, run.clock())
+    return finish(notice, letter, composed_at, run.clock())
 
 
-def begin(notice: Notice, letter: Letter) -> bool:
-    """Write down what is about to be said. Content that an earlier attempt did not have is another message."""
-    if notice.uncertain and notice.content_hash != letter.content_hash:
-        notice.message_id = f"<{notice.uuid}.{notice.attempts}@{notice.message_id.rpartition('@')[2]}"
-    notice.recipient, notice.content_hash = letter.recipient, letter.content_hash
-    return bool(
-        Notice.objects.filter(ours(notice)).update(
-            recipient=notice.recipient, content_hash=notice.content_hash, message_id=notice.message_id
-        )
-    )
-
-
-def finish(notice: Notice, letter: Letter, composed_at: datetime, now: datetime) -> str:
-    """Mark it sent, and what the patient knows with it. Losing the claim here means another sent it, too."""
-    with transaction.atomic():
-        count = Notice.objects.filter(ours(notice)).update(
-            status=NoticeStatus.SENT, sent_at=now, claimed_until=None, uncertain=False, outcome="sent"
-        )
-        record_told(letter.told, at=composed_at)
-        if letter.withdraws_from:
-            withdraw(notice, letter.withdraws_from, now)
-        forget_address(notice)
-    return "sent" if count else "lost"
-
-
-def withdraw(notice: Notice, address: str, now: datetime) -> None:
-    """The patient's address changed and nobody said so: the old one still shows the event."""
-    row = new_notice(
-        course=notice.course,
-        session_id=notice.session_id,
-        kind=NoticeKind.WITHDRAWAL,
-        key=f"withdrawal:{notice.key}",
-        recipient=address,
-        sequence=notice.sequence,
-        due_at=now,
-        now=now,
-    )
-    Notice.objects.bulk_create([row], ignore_conflicts=True)
-
-
-def forget_address(notice: Notice) -> None:
-    """After a withdrawal, also one that could not be delivered, nothing more is due to that address."""
-    if notice.kind == NoticeKind.WITHDRAWAL:
-        there = Announcement.objects.filter(session=notice.session_id, invited_to=notice.recipient)
-        there.update(invited_to="", invited_sequence=None)
-
-
-def settle(notice: Notice, status: NoticeStatus, outcome: str, name: str) -> str:
-    forget_address(notice)
-    count = Notice.objects.filter(ours(notice)).update(status=status, outcome=outcome, claimed_until=None)
-    return name if count else "lost"
-
-
-def put_off(notice: Notice, due_at: datetime) -> str:
-    """Not its turn yet; that is no attempt."""
-    count = Notice.objects.filter(ours(notice)).update(
-        status=NoticeStatus.DUE, due_at=due_at, claimed_until=None, attempts=F("attempts") - 1
-    )
-    return "later" if count else "lost"
-
-
-def release(notice: Notice) -> None:
-    put_off(notice, notice.due_at)
-
-
-def try_again(notice: Notice, fault: Undelivered, now: datetime, *, uncertain: bool) -> str:
-    """Later, and each time later still."""
-    pause = min(FIRST_PAUSE * 2 ** min(notice.attempts - 1, 10), LONGEST_PAUSE)
-    count = Notice.objects.filter(ours(notice)).update(
-        status=NoticeStatus.DUE,
-        due_at=now + pause,
-        claimed_until=None,
-        uncertain=notice.uncertain or uncertain,
-        outcome=f"to be tried again: {fault.reason}",
-    )
-    return "retry" if count else "lost"
-
-
-def refuse(notice: Notice, fault: Refused, now: datetime) -> str:
-    if fault.is_permanent:
-        return fail(notice, fault, now)
-    return give_up_slowly(notice, fault, now, name="refused for now")
-
-
-def give_up_slowly(notice: Notice, fault: Undelivered, now: datetime, *, name: str) -> str:
-    if notice.attempts >= MOST_ATTEMPTS:
-        return fail(notice, fault, now)
-    try_again(notice, fault, now, uncertain=False)
-    return name
-
-
-def fail(notice: Notice, fault: Undelivered, now: datetime) -> str:
-    """The end of the message; somebody phones instead."""
-    with transaction.atomic():
-        name = settle(notice, NoticeStatus.FAILED, f"failed: {fault.reason}", "failed")
-        if name == "failed":
-            call_list.call_instead(notice, now=now)
-    return name
-
-
-def hand_over(notice: Notice, now: datetime) -> str:
-    """The patient has no address that takes mail: what this notice would say is for the call list."""
-    with transaction.atomic():
-        name = settle(notice, NoticeStatus.SKIPPED, "skipped: told by phone instead", "call")
-        if name == "call":
-            call_list.call_instead(notice, now=now)
-    return name
+def report_fault(notice: Notice, fault: Exception, now: datetime) -> str:
+    """One message with a fault must not hold up the others, nor show what it says."""
+    log.error("Notice %s failed: %s", notice.uuid, type(fault).__name__)
+    return give_up_slowly(notice, Undelivered(f"fault {type(fault).__name__}"), now, name="fault")
