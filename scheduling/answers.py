@@ -8,8 +8,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
 
 from clinic.models import Patient, User
 from scheduling.messages.rows import new_notice
@@ -25,7 +23,14 @@ from scheduling.models import (
     Session,
 )
 
-NOT_ABOUT_COMING = (AnswerKind.DRIVER, AnswerKind.CALL_WANTED, AnswerKind.OPTED_OUT)
+NOT_ABOUT_COMING = (
+    AnswerKind.DRIVER,
+    AnswerKind.DRIVER_YES,
+    AnswerKind.DRIVER_NO,
+    AnswerKind.DRIVER_MAYBE,
+    AnswerKind.CALL_WANTED,
+    AnswerKind.OPTED_OUT,
+)
 
 
 def record_answer(
@@ -101,7 +106,15 @@ def handle_answer(answer: Answer, *, how: str, now: datetime, by: User | None) -
 
 
 def latest_answer(session: Session) -> Answer | None:
-    """What was last said about coming at the time as it stands. A reply was said when its calendar wrote it."""
-    current = Answer.objects.filter(session=session, is_stale=False).exclude(kind__in=NOT_ABOUT_COMING)
-    current = current.filter(Q(sequence=None) | Q(sequence=session.sequence))
-    return current.order_by(Coalesce(F("stamped_at"), F("given_at")).desc(), "-pk").first()
+    """What was last said about coming at the time as it stands. A reply was said when its calendar wrote it.
+
+    One query, or none where the answers of the session were prefetched.
+    """
+    current = [answer for answer in session.answers.all() if is_about_coming(answer, session)]
+    return max(current, key=lambda answer: (answer.stamped_at or answer.given_at, answer.pk), default=None)
+
+
+def is_about_coming(answer: Answer, session: Session) -> bool:
+    """At the time as it stands now."""
+    is_current = not answer.is_stale and answer.sequence in {None, session.sequence}
+    return is_current and answer.kind not in NOT_ABOUT_COMING

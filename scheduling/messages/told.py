@@ -63,6 +63,8 @@ def is_told(session: Session) -> bool:
     told = announcement_of(session)
     if told is None:
         return not session.is_live
+    if told.came_back:
+        return False
     return told.told_cancelled if not session.is_live else told.told_start == session.start and not told.told_cancelled
 
 
@@ -99,7 +101,7 @@ def record_told(told: Sequence[Told], *, at: datetime, in_person: bool = False) 
             state_told(row, fact, at)
             later.append(row)
     Announcement.objects.bulk_create(fresh, ignore_conflicts=True)
-    fields = ["told_start", "told_cancelled", "invited_to", "invited_sequence", "told_at"]
+    fields = ["told_start", "told_cancelled", "came_back", "invited_to", "invited_sequence", "told_at"]
     Announcement.objects.bulk_update([row for row in later if row.pk and row not in fresh], fields)
 
 
@@ -110,6 +112,6 @@ def is_later(fact: Told, row: Announcement, at: datetime) -> bool:
 
 
 def state_told(row: Announcement, fact: Told, at: datetime) -> None:
-    row.told_start, row.told_cancelled, row.told_at = fact.start, fact.cancelled, at
+    row.told_start, row.told_cancelled, row.told_at, row.came_back = fact.start, fact.cancelled, at, False
     if fact.invited_to:
         row.invited_to, row.invited_sequence = fact.invited_to, fact.sequence

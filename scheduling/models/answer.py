@@ -23,6 +23,9 @@ class AnswerKind(models.TextChoices):
     DECLINED = "declined", "Declined in their calendar"
     TENTATIVE = "tentative", "Tentative in their calendar"
     COUNTERED = "countered", "Proposes another time from their calendar"
+    DRIVER_YES = "driver_yes", "Driver accepted in their calendar"
+    DRIVER_NO = "driver_no", "Driver declined in their calendar"
+    DRIVER_MAYBE = "driver_maybe", "Driver tentative in their calendar"
     CALL_WANTED = "call_wanted", "Wants to be called"
     OPTED_OUT = "opted_out", "Wants no more text messages"
 
