@@ -38,15 +38,16 @@ KEEP_CANCELLED = timedelta(days=30)
 
 def refresh_feed(feed: CalendarFeed, *, now: datetime) -> CalendarFeed:
     """The feed as it stands now. Of those who find it out of date at once one writes it, and the others wait."""
-    if feed.state == state_of(feed, now=now):
+    if feed.state == state_of(feed, detail=wants_detail(feed), now=now):
         return feed
     with transaction.atomic():
         feed = CalendarFeed.objects.select_for_update(of=("self",)).select_related("patient").get(pk=feed.pk)
         # Read before the sessions: what changes between the two reads makes the next request write again.
-        state = state_of(feed, now=now)
+        detail = wants_detail(feed)
+        state = state_of(feed, detail=detail, now=now)
         if feed.state != state:
             feed.state = state
-            store(feed, write_feed(feed, sessions_of(feed, now=now)), now=now)
+            store(feed, write_feed(feed, sessions_of(feed, now=now), detail=detail), now=now)
     return feed
 
 
@@ -69,25 +70,26 @@ def sessions_of(feed: CalendarFeed, *, now: datetime) -> QuerySet[Session]:
     return announced.select_related("site", "visit_type", "course__version__protocol").order_by("start", "pk")
 
 
-def state_of(feed: CalendarFeed, *, now: datetime) -> str:
+def state_of(feed: CalendarFeed, *, detail: bool, now: datetime) -> str:
     """Names all that the feed says, in one query whose answer is one line."""
     names = (
         "uid", "sequence", "status", "start", "end", "timezone", "changed_at",
         "site__public_name", "site__address", "site__phone",
-        "visit_type__name", "visit_type__place", "course__version__protocol__name",
+        "visit_type__name", "visit_type__place", "course__version__protocol__family",
     )  # fmt: skip
     row = JSONObject(**{name: name for name in names})
     rows = Cast(JSONBAgg(row, order_by=["start", "pk"]), TextField())
     found = sessions_of(feed, now=now).order_by().aggregate(state=MD5(rows))
-    said = f"{FORM} {feed.patient.language} {names_detail(feed)} {found['state']}"
+    said = f"{FORM} {feed.patient.language} {detail} {found['state']}"
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def names_detail(feed: CalendarFeed) -> bool:
+def wants_detail(feed: CalendarFeed) -> bool:
+    """Whether the patient has agreed that the titles say what the visits are for."""
     return Consent.objects.live().filter(patient=feed.patient_id, purpose=Purpose.DETAIL).exists()
 
 
-def write_feed(feed: CalendarFeed, sessions: Iterable[Session]) -> bytes:
+def write_feed(feed: CalendarFeed, sessions: Iterable[Session], *, detail: bool) -> bytes:
     """The same bytes for the same rows: nothing in them is of the moment of writing (RFC 5545 3.8.7.2)."""
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
@@ -100,12 +102,12 @@ def write_feed(feed: CalendarFeed, sessions: Iterable[Session]) -> bytes:
         calendar.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
         calendar.add("x-published-ttl", REFRESH)
         for session in sessions:
-            calendar.add_component(event_of(session))
+            calendar.add_component(event_of(session, detail=detail))
     return bytes(calendar.to_ical())
 
 
-def event_of(session: Session) -> Event:
-    text = text_of(session)
+def event_of(session: Session, *, detail: bool) -> Event:
+    text = text_of(session, detail=detail)
     changed_at = session.changed_at.astimezone(UTC)
     event = Event()
     event.add("uid", str(feed_uid(session)))
@@ -123,10 +125,11 @@ def event_of(session: Session) -> Event:
     return event
 
 
-def text_of(session: Session) -> EventText:
+def text_of(session: Session, *, detail: bool) -> EventText:
     site = session.site
     local = session.start.astimezone(ZoneInfo(session.timezone))
-    return EventText(event_title(session, site), place_text(session, site), event_description(local, site))
+    title = event_title(session, site, detail=detail)
+    return EventText(title, place_text(session, site), event_description(local, site))
 
 
 def feed_uid(session: Session) -> UUID:

@@ -61,9 +61,9 @@ def counted_renders(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     renders: list[int] = []
     write = writing.write_feed
 
-    def note(feed: CalendarFeed, sessions: Any) -> bytes:
+    def note(feed: CalendarFeed, sessions: Any, **wishes: bool) -> bytes:
         renders.append(feed.pk)
-        return write(feed, sessions)
+        return write(feed, sessions, **wishes)
 
     with monkeypatch.context() as patch:
         patch.setattr(writing, "write_feed", note)
@@ -206,6 +206,7 @@ EDITS = {
     "booked": book_more,
     "phone": edit_site(phone="+1 555 0199"),
     "name": edit_site(public_name="Lakeside"),
+    "detail": agree_to_detail,
     "address": edit_site(address="2 Side Street"),
 }
 
