@@ -1,8 +1,10 @@
 """What the environment says, read with one clear sentence for each fault and never a secret in it."""
 
+import re
+from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import environ
 from django.core.exceptions import ValidationError
@@ -13,10 +15,24 @@ DATABASE_SCHEMES = {"postgresql", "postgres"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 MAIL_SCHEMES = {"smtp", "smtps", "smtp+tls", "smtp+ssl"}
 SHORTEST_KEY = 50
+# A text message of 160 letters must hold the time and a link beside it.
+LONGEST_LINKED_ADDRESS = 70
+SENDER = re.compile(r"\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|[0-9]{5,6}")
 
 
 class Refusal(SystemExit):
     """Ends the process with one sentence on standard error, whatever was starting: manage.py, gunicorn or Celery."""
+
+
+@dataclass(frozen=True)
+class Texting:
+    """Where text messages go: into a folder, or to an account at Twilio."""
+
+    folder: str = ""
+    account: str = ""
+    token: str = ""
+    sender: str = ""
+    served_at: str = ""  # empty for Twilio itself
 
 
 def is_production(name: str) -> bool:
@@ -76,6 +92,52 @@ def find_address_fault(url: str) -> str:
     return "" if served else "PUBLIC_URL is not the address that patients reach this by, such as https://clinic.example"
 
 
+def find_texting_fault(url: str) -> str:
+    try:
+        read = split_texting(url)
+    except ValueError:
+        read = None
+    if read is not None and (read.folder or (read.account and read.token and SENDER.fullmatch(read.sender))):
+        return ""
+    return "SMS_URL is not an account for text messages, such as twilio://SID:TOKEN@?from=+12125550101"
+
+
+def split_texting(url: str) -> Texting | None:
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return Texting(folder=unquote(parts.path))
+    if parts.scheme != "twilio":
+        return None
+    [sender] = parse_qs(parts.query.replace("+", "%2B")).get("from", [""])
+    host = f"{parts.hostname or ''}:{parts.port}" if parts.port else parts.hostname or ""
+    scheme = "http" if parts.hostname in {"127.0.0.1", "localhost"} else "https"
+    return Texting(
+        account=unquote(parts.username or ""),
+        token=unquote(parts.password or ""),
+        sender=sender,
+        served_at=f"{scheme}://{host}" if host else "",
+    )
+
+
+def find_texting_faults_in_production(url: str, *, public_url: str) -> list[str]:
+    """Without an address no texts are sent, which is no fault."""
+    if not url:
+        return []
+    if (fault := find_texting_fault(url)) or urlsplit(url).scheme == "file":
+        return [fault or "SMS_URL names a folder, where no patient would read it"]
+    if len(public_url) > LONGEST_LINKED_ADDRESS:
+        return [f"PUBLIC_URL is longer than {LONGEST_LINKED_ADDRESS} characters, too long for links in text messages"]
+    return []
+
+
+def read_texting(url: str) -> Texting | None:
+    """None where no text messages are to be sent."""
+    if not url:
+        return None
+    refuse(find_texting_fault(url))
+    return split_texting(url)
+
+
 def read_database(url: str) -> dict[str, Any]:
     refuse(find_database_fault(url))
     return dict(environ.Env.db_url_config(url))
@@ -98,7 +160,7 @@ def refuse(fault: str) -> None:
 
 def refuse_unsafe_production(
     *, secret_key: str, default_key: str, debug: bool, hosts: list[str], mail_url: str, sender: str,
-    database_url: str, broker_url: str, public_url: str,
+    database_url: str, broker_url: str, public_url: str, sms_url: str = "",
 ) -> None:  # fmt: skip
     """Name everything that must change before patients' data may come near this process."""
     faults = []
@@ -126,5 +188,6 @@ def refuse_unsafe_production(
         faults.append("EMAIL_URL does not name a mail server (smtp, smtp+tls or smtp+ssl)")
     if fault := find_sender_fault(sender):
         faults.append(fault)
+    faults += find_texting_faults_in_production(sms_url, public_url=public_url)
     if faults:
         raise Refusal(f"Cadence does not start in production: {'; '.join(faults)}.")

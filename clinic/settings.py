@@ -28,6 +28,8 @@ EMAIL_URL = env.str("EMAIL_URL", default=f"filemail:///{STATE_DIR / 'mail'}")
 DEFAULT_FROM_EMAIL = env.str(
     "DEFAULT_FROM_EMAIL", default="" if PRODUCTION else "Appointments <appointments@localhost>"
 )
+# Text messages go to files, or to the account named; production without one sends none.
+SMS_URL = env.str("SMS_URL", default="" if PRODUCTION else f"file://{STATE_DIR / 'sms'}")
 # What links in messages begin with.
 PUBLIC_URL = env.str("PUBLIC_URL", default="" if PRODUCTION else "http://localhost:8000").rstrip("/")
 
@@ -42,8 +44,10 @@ if PRODUCTION:
         database_url=env.str("DATABASE_URL", default=""),
         broker_url=env.str("REDIS_URL", default=""),
         public_url=PUBLIC_URL,
+        sms_url=SMS_URL,
     )
 
+environment.read_texting(SMS_URL)
 _mail = environment.read_mail(EMAIL_URL)
 EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
 EMAIL_FILE_PATH: str = _mail["EMAIL_FILE_PATH"]
@@ -150,6 +154,7 @@ if PRODUCTION:
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
 
+CSRF_FAILURE_VIEW = "scheduling.patient.admitting.refuse_forged"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600

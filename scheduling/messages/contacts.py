@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
-from clinic.models import Channel
+from clinic.models import Channel, Patient, ReminderChannel
 from clinic.models.patient import BY_EMAIL
 from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.outbox import (
@@ -21,6 +21,7 @@ from scheduling.messages.outbox import (
     read_sessions,
 )
 from scheduling.messages.rows import new_notice
+from scheduling.messages.sms.reach import channel_for, numbers_for
 from scheduling.messages.subscriptions import follow_subscriptions
 from scheduling.messages.told import is_ahead, is_invited
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session, SessionStatus
@@ -46,8 +47,24 @@ def courses_out_of_reach(*, now: datetime) -> set[int]:
         pk__in=Session.objects.filter(BEING_WITHDRAWN, start__gt=now).values("pk")
     )
     waiting = Notice.objects.filter(status=NoticeStatus.DUE, due_at__gt=now, kind__in=REMINDERS)
-    misled = waiting.filter((Q(channel=NoticeChannel.EMAIL) & ~GETS_MAIL) | (Q(channel=NoticeChannel.CALL) & GETS_MAIL))
-    return set(elsewhere.values_list("course", flat=True)) | set(misled.values_list("course", flat=True))
+    others = waiting.exclude(patient__reminders_by=ReminderChannel.SMS)
+    misled = others.filter(
+        Q(channel=NoticeChannel.EMAIL) & ~GETS_MAIL
+        | Q(channel=NoticeChannel.CALL) & GETS_MAIL
+        | Q(channel=NoticeChannel.SMS)
+    )
+    by_text = waiting.filter(patient__reminders_by=ReminderChannel.SMS)
+    courses = {*elsewhere.values_list("course", flat=True), *misled.values_list("course", flat=True)}
+    return courses | misled_of_texted(by_text)
+
+
+def misled_of_texted(waiting: QuerySet[Notice]) -> set[int]:
+    """Whether their consent is one to the number they have today, no query can tell."""
+    rows = set(waiting.order_by().values_list("course", "channel", "patient"))
+    patients = Patient.objects.select_related("home_site").in_bulk({patient for _course, _channel, patient in rows})
+    numbers = numbers_for(patients.values())
+    wanted = {key: channel_for(patient, number=numbers[key]) for key, patient in patients.items()}
+    return {course for course, channel, patient in rows if channel != wanted[patient]}
 
 
 @transaction.atomic

@@ -18,6 +18,7 @@ from scheduling.messages.call_hours import OpenDays
 from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.reminders import Timing, Wish, find_unreminded, wish_late_calls, wish_reminders
 from scheduling.messages.rows import INSTEAD, new_notice
+from scheduling.messages.sms.reach import number_for
 from scheduling.messages.told import Told, is_ahead, is_invited, is_news, is_news_by_list, record_told
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
 
@@ -48,10 +49,16 @@ def sessions_changed(course: Course, sessions: Iterable[Session], *, now: dateti
 
 
 def driver_changed(course: Course, *, now: datetime) -> None:
-    """Queue what is due after a driver was named, confirmed or lost."""
+    """Queue what is due after a driver was named, confirmed or lost, or a call about them was made."""
+    lock_course(course.pk)
     ledger = read_ledger(course, now=now)
     queue_driver_notices(ledger)
     ledger.write()
+
+
+def lock_course(course_id: int) -> None:
+    """Before any notice, as every act does; two that change what waits for a course then take turns."""
+    list(Course.objects.select_for_update(no_key=True).filter(pk=course_id).values_list("pk"))
 
 
 @dataclass
@@ -64,6 +71,7 @@ class Ledger:
     sessions: list[Session]
     phases: list[Phase]
     open_days: OpenDays | None  # of the front desk, for those who are phoned
+    by_text: bool  # reminders alone
     new: list[Notice] = field(default_factory=list)
     changed: list[Notice] = field(default_factory=list)
     obsolete: set[int] = field(default_factory=set)
@@ -80,6 +88,12 @@ class Ledger:
     @property
     def channels(self) -> set[NoticeChannel]:
         return {NoticeChannel.EMAIL} if self.by_mail else {NoticeChannel.CALL, NoticeChannel.PRINT}
+
+    def suits(self, notice: Notice) -> bool:
+        """Whether the notice waits where the patient is reached now."""
+        if self.by_text and notice.kind in REMINDERS:
+            return notice.channel == NoticeChannel.SMS
+        return notice.channel in self.channels
 
     @property
     def due_soon(self) -> datetime:
@@ -108,6 +122,8 @@ class Ledger:
         channel = NoticeChannel.EMAIL if self.by_mail and not by_phone else NoticeChannel.CALL
         if kind == NoticeKind.COURSE_SUMMARY and not self.by_mail:
             channel = NoticeChannel.PRINT
+        if kind in REMINDERS and self.by_text and not by_phone:
+            channel = NoticeChannel.SMS
         sequence = session.sequence if session else None
         self.new.append(
             new_notice(
@@ -124,7 +140,7 @@ class Ledger:
     def switch_channel(self) -> None:
         """Drop what waits for the way the patient was reached before; `queue_...` write it anew."""
         for notice in self.waiting:
-            is_ours = notice.kind in REMINDERS | {NoticeKind.CALENDAR} and notice.channel not in self.channels
+            is_ours = notice.kind in REMINDERS | {NoticeKind.CALENDAR} and not self.suits(notice)
             is_ours = is_ours or (notice.kind == NoticeKind.CALENDAR and not self.gets_invites)
             if is_ours and notice.status == NoticeStatus.DUE and notice.due_at > self.now:
                 self.drop(notice)
@@ -151,6 +167,7 @@ def read_ledger(course: Course, *, now: datetime) -> Ledger:
         sessions=read_sessions(course),
         phases=list(Phase.objects.filter(track__version=course.version_id).order_by("track", "position")),
         open_days=None if course.patient.gets_email else OpenDays.read(course.site),
+        by_text=bool(number_for(course.patient)),
     )
 
 
@@ -259,7 +276,7 @@ def queue_reminders(ledger: Ledger) -> None:
     wishes = wish_reminders(
         ledger.course, ledger.sessions, ledger.phases, timing=timing, now=ledger.now, waiting=waiting
     )
-    if ledger.open_days is not None:
+    if ledger.open_days is not None and not ledger.by_text:
         wishes = ledger.open_days.list_calls(wishes, zone=timing.zone)
     unreminded = leave_out_reminded(find_unreminded(ledger.sessions, wishes, now=ledger.now))
     wishes += wish_late_calls(unreminded, now=ledger.now)
