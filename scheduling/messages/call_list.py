@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from clinic.models import User
 from protocols.models import Instruction
+from scheduling.messages import outbox
 from scheduling.messages.composing import pick_week
+from scheduling.messages.driver_calls import ABOUT_DRIVERS, driver_lines, drop_driver_calls
 from scheduling.messages.papers import group_by_course, in_any, read_course, read_session, read_sessions
+from scheduling.messages.pick_ups import call_driver_instead, told_by_phone
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.told import Told, is_ahead, is_news, record_told
 from scheduling.messages.wording import Appointment, describe, preparation_texts, stay_text
-from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
+from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
 
 BY_STAFF = (NoticeChannel.CALL, NoticeChannel.PRINT)
 # Staff read this, whatever language they then speak with the patient.
@@ -44,6 +47,7 @@ def calls_to_make(notices: QuerySet[Notice], *, now: datetime, ahead: timedelta 
 def mark_called(notice: Notice, *, now: datetime, by: User) -> bool:
     """The patient was told, or has the printed calendar. Marked twice is marked once; False says it was done before."""
     with transaction.atomic():
+        outbox.lock_course(notice.course_id)
         waiting = Notice.objects.filter(pk=notice.pk, channel__in=BY_STAFF, status=NoticeStatus.DUE)
         outcome = f"Done by {by}"[:200]
         if not waiting.update(status=NoticeStatus.DONE, sent_at=now, outcome=outcome):
@@ -52,6 +56,10 @@ def mark_called(notice: Notice, *, now: datetime, by: User) -> bool:
             news = [session for session in read_course(notice) if is_news(session, now=now)]
             facts = [Told(session.pk, session.start, not session.is_live) for session in news]
             record_told(facts, at=now, in_person=True)
+        if notice.kind == NoticeKind.DRIVER_CALENDAR:
+            told_by_phone(notice)
+        if notice.kind in ABOUT_DRIVERS:
+            outbox.driver_changed(notice.course, now=now)
     return True
 
 
@@ -60,6 +68,11 @@ def call_instead(notice: Notice, *, now: datetime) -> None:
     kind = NoticeKind(notice.kind)
     if kind == NoticeKind.WITHDRAWAL:
         return
+    if kind == NoticeKind.DRIVER_CALENDAR:
+        call_driver_instead(notice, now=now)
+        return
+    if kind == NoticeKind.DRIVER_REMINDER:
+        drop_driver_calls(notice)
     if kind == NoticeKind.CALENDAR:
         if not is_news(read_session(notice), now=now):
             return
@@ -84,12 +97,25 @@ def call_instead(notice: Notice, *, now: datetime) -> None:
 def expire_calls(*, now: datetime) -> int:
     """Calls nobody made while they were of use."""
     late = Notice.objects.filter(channel__in=BY_STAFF, status=NoticeStatus.DUE, useful_until__lte=now)
-    return late.update(status=NoticeStatus.SKIPPED, outcome="skipped: late")
+    return expire_driver_calls(late, now=now) + late.update(status=NoticeStatus.SKIPPED, outcome="skipped: late")
+
+
+def expire_driver_calls(late: QuerySet[Notice], *, now: datetime) -> int:
+    """A reminder by phone that nobody made leaves the driver unasked: the last call takes its place."""
+    courses = Course.objects.filter(pk__in=late.filter(kind=NoticeKind.DRIVER_REMINDER).values("course"))
+    expired = 0
+    for course in courses.order_by("pk"):
+        with transaction.atomic():
+            outbox.lock_course(course.pk)
+            expired += late.filter(course=course).update(status=NoticeStatus.SKIPPED, outcome="skipped: late")
+            outbox.driver_changed(course, now=now)
+    return expired
 
 
 def describe_calls(notices: Sequence[Notice], *, now: datetime) -> dict[int, Call]:
     """What to say on the phone, by notice, from what is true now; as many queries for many calls as for one."""
     by_course = group_by_course(read_sessions(in_any({notice.course_id for notice in notices})))
+    prefetch_related_objects([notice for notice in notices if notice.pick_up_id], "pick_up")
     with translation.override(STAFF_LANGUAGE):
         return {notice.pk: describe_call(notice, by_course.get(notice.course_id, ()), now=now) for notice in notices}
 
@@ -99,6 +125,7 @@ def describe_call(notice: Notice, sessions: Sequence[Session], *, now: datetime)
     lines: list[str] = []
     if told and notice.kind in {NoticeKind.REMINDER, NoticeKind.DRIVER_REMINDER}:
         lines = preparation_of(told[0], told[0].visit_type.instructions.all())
+    lines += driver_lines(notice, sessions)
     return Call(
         title=notice.get_kind_display(),
         appointments=tuple(describe(session, patient=session.patient, site=session.site) for session in told),

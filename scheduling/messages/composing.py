@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from protocols.models import Instruction
 from scheduling.messages.composed import ByPhone, Composed, Later, NotNeeded
+from scheduling.messages.driver_letters import ask_for_driver, compose_pick_up
 from scheduling.messages.letters import write_calendar_letter, write_list_letter
 from scheduling.messages.papers import Papers
 from scheduling.messages.reminders import moment
@@ -180,6 +181,7 @@ def compose_reminder(notice: Notice, papers: Papers, now: datetime) -> Composed:
     letter = write_list_letter(
         [session], session.patient, session.site, recipient,
         template="reminder", subject=subject, stay=stay, lines=lines,
+        ask=ask_for_driver(session, link=papers.link_to(session)),
     )  # fmt: skip
     return replace(letter, told=())
 
@@ -221,4 +223,5 @@ COMPOSERS: dict[NoticeKind, Callable[[Notice, Papers, datetime], Composed]] = {
     NoticeKind.REMINDER: compose_reminder,
     NoticeKind.DRIVER_REMINDER: compose_reminder,
     NoticeKind.DIGEST: compose_digest,
+    NoticeKind.DRIVER_CALENDAR: compose_pick_up,
 }

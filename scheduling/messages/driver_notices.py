@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from scheduling.messages.driver_calls import queue_driver_calls
+from scheduling.messages.pick_ups import queue_pick_ups
 from scheduling.models import Driver, DriverStatus
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ def queue_driver_notices(ledger: Ledger) -> None:
     drivers = read_drivers(ledger)
     if drivers:
         ask_again(drivers, now=ledger.now)
+        queue_pick_ups(ledger, drivers)
+        queue_driver_calls(ledger, drivers)
 
 
 def read_drivers(ledger: Ledger) -> list[Driver]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from clinic.models import Patient, Site
 from protocols.models.visit import Place
 from scheduling.messages.ics import EventText, Method, write_event
+from scheduling.messages.pick_ups import PickUpTold
 from scheduling.messages.sender import one_line, sender_address
 from scheduling.messages.told import Told, stated_start
 from scheduling.messages.wording import Appointment, describe, event_title, place_text, short_text, time_text
@@ -34,6 +35,7 @@ class Letter:
     event: bytes = b""
     method: Method | None = None
     withdraws_from: str = ""  # a former address that still shows the event
+    pick_up: PickUpTold | None = None  # what the driver knows once it is out
 
     @property
     def content_hash(self) -> str:
