@@ -33,8 +33,9 @@ BEING_WITHDRAWN = Q(notices__kind=NoticeKind.WITHDRAWAL, notices__status__in=[No
 
 def follow_contacts(*, now: datetime) -> int:
     """Write anew what waits for patients who are not where it would go; answers for how many courses."""
-    follow_subscriptions(now=now)
+    switched = follow_subscriptions(now=now)
     courses = courses_out_of_reach(now=now)
+    courses |= set(Course.objects.filter(patient__in=switched).values_list("pk", flat=True))
     for course_id in sorted(courses):
         follow_contact(course_id, now=now)
     return len(courses)

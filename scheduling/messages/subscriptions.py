@@ -22,15 +22,15 @@ NEXT_LOOK = timedelta(minutes=1)
 WAITING = (NoticeStatus.DUE, NoticeStatus.SENDING)
 
 
-def follow_subscriptions(*, now: datetime) -> int:
-    """Open and end what should be, whoever changed a patient's channel, in whatever form."""
+def follow_subscriptions(*, now: datetime) -> list[int]:
+    """Open and end what should be, whoever changed a patient's channel, in whatever form; the patients concerned."""
     live = CalendarFeed.objects.filter(patient=OuterRef("pk"), revoked_at=None)
     patients = Patient.objects.annotate(has_feed=Exists(live))
     wrong = patients.filter(Q(channel=Channel.FEED, has_feed=False) | ~Q(channel=Channel.FEED) & Q(has_feed=True))
     keys = list(wrong.order_by("pk").values_list("pk", flat=True))
     for pk in keys:
         follow_subscription(pk, now=now)
-    return len(keys)
+    return keys
 
 
 @transaction.atomic
