@@ -17,15 +17,14 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.dateformat import format as format_date
 from django.utils.dates import WEEKDAYS_ABBR
+from django.utils.formats import get_format
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 
 from scheduling.messages.sender import one_line
 from scheduling.messages.told import is_ahead
-from scheduling.messages.wording import Appointment, clock_text, describe
+from scheduling.messages.wording import Appointment, bring_texts, clock_text, describe
 from scheduling.models import Course, Session
-
-# US calendars begin on Sunday.
-CALENDAR = calendar.Calendar(firstweekday=calendar.SUNDAY)
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Day:
 @dataclass(frozen=True)
 class Month:
     title: str
+    weekdays: tuple[str, ...]
     weeks: tuple[tuple[Day, ...], ...]
 
 
@@ -47,17 +47,18 @@ class CourseCalendar:
     public_name: str
     address: str
     phone: str
-    weekdays: tuple[str, ...]
     months: tuple[Month, ...]
     appointments: tuple[Appointment, ...]
+    bring: tuple[str, ...]
 
 
 def course_calendar(course: Course, *, now: datetime) -> CourseCalendar:
     """All appointments to come, in the site's wall-clock time."""
     site, patient = course.site, course.patient
+    rows = course.sessions.select_related("visit_type", "announcement")
     sessions = [
         session
-        for session in course.sessions.select_related("visit_type", "announcement").order_by("start")
+        for session in rows.prefetch_related("visit_type__instructions").order_by("start")
         if is_ahead(session, now=now)
     ]
     with translation.override(course.patient.language):
@@ -66,9 +67,9 @@ def course_calendar(course: Course, *, now: datetime) -> CourseCalendar:
             public_name=site.public_name,
             address=one_line(", ".join(site.address.splitlines())),
             phone=site.phone,
-            weekdays=tuple(str(WEEKDAYS_ABBR[day]) for day in CALENDAR.iterweekdays()),
             months=lay_out_months(sessions),
             appointments=tuple(describe(session, patient=patient, site=site) for session in sessions),
+            bring=tuple(bring_texts(sessions)),
         )
 
 
@@ -78,8 +79,13 @@ def course_calendar_html(course: Course, *, now: datetime) -> SafeString:
         return mark_safe(render_to_string("messages/course_calendar.html", context))  # noqa: S308 (a template's output)
 
 
+def week_calendar() -> calendar.Calendar:
+    """Weeks begin on the day that Django's form of the language names; 0 is Sunday there."""
+    return calendar.Calendar(firstweekday=(get_format("FIRST_DAY_OF_WEEK") - 1) % 7)
+
+
 def lay_out_months(sessions: Iterable[Session]) -> tuple[Month, ...]:
-    """The months that hold an appointment."""
+    """The months that hold an appointment, in the language that is active."""
     times: dict[date, list[str]] = defaultdict(list)
     for session in sessions:
         times[session.local_date].append(clock_text(session.local_start))
@@ -88,10 +94,13 @@ def lay_out_months(sessions: Iterable[Session]) -> tuple[Month, ...]:
 
 
 def lay_out_month(year: int, month: int, times: Mapping[date, list[str]]) -> Month:
-    weeks = CALENDAR.monthdatescalendar(year, month)
+    weeks = week_calendar()
     return Month(
-        title=format_date(date(year, month, 1), "F Y"),
-        weeks=tuple(tuple(lay_out_day(day, month, times) for day in week) for week in weeks),
+        title=capfirst(format_date(date(year, month, 1), get_format("MESSAGE_MONTH"))),
+        weekdays=tuple(str(WEEKDAYS_ABBR[day]) for day in weeks.iterweekdays()),
+        weeks=tuple(
+            tuple(lay_out_day(day, month, times) for day in week) for week in weeks.monthdatescalendar(year, month)
+        ),
     )
 
 

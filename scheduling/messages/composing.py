@@ -10,13 +10,18 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from clinic.models import Channel
 from protocols.models import Instruction
+from scheduling.messages.calendar_file import lay_out_months
 from scheduling.messages.composed import ByPhone, Composed, Later, NotNeeded
+from scheduling.messages.decline_counter import compose_decline_counter
 from scheduling.messages.driver_letters import ask_for_driver, compose_pick_up
+from scheduling.messages.feed_link import compose_feed_link, feed_addresses, take_back
 from scheduling.messages.letters import write_calendar_letter, write_list_letter
 from scheduling.messages.papers import Papers
 from scheduling.messages.reminders import moment
 from scheduling.messages.sender import one_line
+from scheduling.messages.subscriptions import is_in_two_calendars
 from scheduling.messages.told import (
     announcement_of,
     is_ahead,
@@ -28,6 +33,7 @@ from scheduling.messages.told import (
     is_told,
 )
 from scheduling.messages.wording import (
+    bring_texts,
     driver_texts,
     event_title,
     fasting_texts,
@@ -58,13 +64,18 @@ def compose_calendar(notice: Notice, papers: Papers, now: datetime) -> Composed:
     recipient = papers.reachable_address(session.patient)
     if not recipient:
         return ByPhone()
+    if not session.patient.gets_invites:
+        return take_back(notice, session, now)
     told = announcement_of(session)
     known = told is not None and told.invited_to == recipient and is_told(session)
     if known and told is not None and told.invited_sequence is not None and not notice.uncertain:
         return NotNeeded("skipped: nothing has changed")
     letter = write_calendar_letter(
-        session, "REQUEST", recipient, now, is_update=is_invited(session) or (told is not None and not is_told(session))
-    )
+        session, "REQUEST", recipient, now,
+        is_update=is_invited(session) or (told is not None and not is_told(session)),
+        link=papers.link_to(session),
+        detail=papers.wants_detail(session.patient),
+    )  # fmt: skip
     former = told.invited_to if told is not None and told.invited_to != recipient else ""
     return replace(letter, withdraws_from=former)
 
@@ -83,7 +94,9 @@ def compose_cancellation(notice: Notice, papers: Papers, session: Session, now: 
         return NotNeeded("skipped: late")
     if papers.is_refused(session.patient, recipient):
         return ByPhone()
-    return write_calendar_letter(session, "CANCEL", recipient, now)
+    # An address that is not the patient's any more reads no more than it must.
+    detail = recipient == session.patient.email and papers.wants_detail(session.patient)
+    return write_calendar_letter(session, "CANCEL", recipient, now, detail=detail)
 
 
 def compose_withdrawal(notice: Notice, papers: Papers, now: datetime) -> Composed:
@@ -107,6 +120,7 @@ def compose_summary(notice: Notice, papers: Papers, now: datetime) -> Composed:
     return compose_list(
         notice, papers, sessions, listed, now,
         template="summary", subject=subject, has_others=papers.has_other_courses(notice),
+        months=lay_out_months(listed), bring=bring_texts(listed), **feed_addresses(notice.patient),
     )  # fmt: skip
 
 
@@ -115,9 +129,13 @@ def compose_changes(notice: Notice, papers: Papers, now: datetime) -> Composed:
     summary_due_at = papers.unsent_summary(notice)
     if summary_due_at is not None:
         return Later(max(summary_due_at, now) + NEXT_LOOK)
+    if notice.patient.channel == Channel.FEED and is_in_two_calendars(notice.patient, now=now):
+        return Later(now + NEXT_LOOK)
     sessions = papers.course_of(notice)
     site = notice.course.site
     by_list = [session for session in sessions if is_news_by_list(session, site=site, now=now)]
+    if not notice.patient.gets_invites:
+        by_list = [session for session in sessions if is_news(session, now=now)]
     if not by_list and not notice.uncertain:
         return NotNeeded("skipped: nothing has changed")
     by_calendar = changed_by_calendar(papers.invites_since(notice), sessions, by_list, now)
@@ -158,6 +176,7 @@ def compose_list(
     if not recipient:
         return ByPhone()
     subject = subject % {"clinic": one_line(site.public_name)}
+    context["detail"] = papers.wants_detail(patient)
     letter = write_list_letter(listed, patient, site, recipient, template=template, subject=subject, **context)
     if notice.uncertain and letter.content_hash != notice.content_hash:
         listed = [session for session in sessions if session.start > now and session.visit_type.is_announced]
@@ -175,12 +194,13 @@ def compose_reminder(notice: Notice, papers: Papers, now: datetime) -> Composed:
     if not recipient:
         return ByPhone()
     lines = preparation_texts(session, papers.instructions_of(session))
-    title = event_title(session, session.site)
+    detail = papers.wants_detail(session.patient)
+    title = event_title(session, session.site, detail=detail)
     subject = _("Reminder: %(title)s, %(when)s") % {"title": title, "when": short_text(session.local_start)}
     stay = stay_text(session) if session.visit_type.sedating else ""
     letter = write_list_letter(
         [session], session.patient, session.site, recipient,
-        template="reminder", subject=subject, stay=stay, lines=lines,
+        template="reminder", subject=subject, stay=stay, lines=lines, link=papers.link_to(session), detail=detail,
         ask=ask_for_driver(session, link=papers.link_to(session)),
     )  # fmt: skip
     return replace(letter, told=())
@@ -197,7 +217,10 @@ def compose_digest(notice: Notice, papers: Papers, now: datetime) -> Composed:
     site = notice.course.site
     notes = {session.pk: digest_notes(session, papers.instructions_of(session)) for session in listed}
     subject = _("Your week at %(clinic)s") % {"clinic": one_line(site.public_name)}
-    letter = write_list_letter(listed, notice.patient, site, recipient, template="digest", subject=subject, notes=notes)
+    letter = write_list_letter(
+        listed, notice.patient, site, recipient,
+        template="digest", subject=subject, notes=notes, detail=papers.wants_detail(notice.patient),
+    )  # fmt: skip
     return replace(letter, told=())
 
 
@@ -223,5 +246,7 @@ COMPOSERS: dict[NoticeKind, Callable[[Notice, Papers, datetime], Composed]] = {
     NoticeKind.REMINDER: compose_reminder,
     NoticeKind.DRIVER_REMINDER: compose_reminder,
     NoticeKind.DIGEST: compose_digest,
+    NoticeKind.DECLINE_COUNTER: compose_decline_counter,
+    NoticeKind.FEED_LINK: compose_feed_link,
     NoticeKind.DRIVER_CALENDAR: compose_pick_up,
 }

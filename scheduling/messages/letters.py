@@ -18,6 +18,7 @@ from scheduling.messages.ics import EventText, Method, write_event
 from scheduling.messages.pick_ups import PickUpTold
 from scheduling.messages.sender import one_line, sender_address
 from scheduling.messages.told import Told, stated_start
+from scheduling.messages.visit_names import visit_name
 from scheduling.messages.wording import Appointment, describe, event_title, place_text, short_text, time_text
 from scheduling.models import Session
 
@@ -51,13 +52,15 @@ def write_calendar_letter(
     sequence: int | None = None,
     is_update: bool = False,
     is_withdrawal: bool = False,
+    link: str = "",
+    detail: bool = False,
 ) -> Letter:
     """A withdrawal takes the event out of a former address's calendar; the appointment itself stands."""
     site, patient, cancelled = session.site, session.patient, method == "CANCEL"
     sequence = session.sequence if sequence is None else sequence
     start = stated_start(session, cancelled=cancelled)
     local = start.astimezone(ZoneInfo(session.timezone))
-    title = event_title(session, site)
+    title = event_title(session, site, detail=detail)
     event = write_event(
         method=method,
         uid=str(session.uid),
@@ -83,6 +86,7 @@ def write_calendar_letter(
         facts=f"{method} {session.uid} {sequence} {start.isoformat()}",
         has_clinic=not cancelled and session.visit_type.place == Place.CLINIC,
         is_update=is_update,
+        link=link,
     )
     told = (Told(session.pk, start, cancelled, recipient, sequence),)
     return replace(letter, told=told, event=event, method=method)
@@ -102,10 +106,14 @@ def write_list_letter(
     template: str,
     subject: str,
     notes: Mapping[int, Sequence[str]] | None = None,
+    detail: bool = False,
     **context: Any,
 ) -> Letter:
+    """With `detail` each session of the list says what it is."""
+    names = {session.pk: [visit_name(session)] if detail else [] for session in sessions}
     items = [
-        describe(session, patient=patient, site=site, notes=(notes or {}).get(session.pk, ())) for session in sessions
+        describe(session, patient=patient, site=site, notes=[*names[session.pk], *(notes or {}).get(session.pk, ())])
+        for session in sessions
     ]
     told = tuple(
         Told(session.pk, stated_start(session, cancelled=not session.is_live), not session.is_live)

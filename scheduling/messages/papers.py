@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Max, Q
+from django.db.models import Max, Q, prefetch_related_objects
 
 from clinic.models import Consent, Patient
+from clinic.models.consent import Purpose
 from protocols.models import Instruction
 from scheduling.messages.links import open_links
 from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session, SessionStatus
@@ -75,6 +76,10 @@ class Papers:
         """The patient's live consent to that purpose."""
         return self.consents.get((patient.pk, purpose))
 
+    def wants_detail(self, patient: Patient) -> bool:
+        """Whether their mails and their calendar may name the treatment."""
+        return self.consent_of(patient, Purpose.DETAIL) is not None
+
     def link_to(self, session: Session) -> str:
         """The address of the session's page; empty where the session is not to come or its notice bears no link."""
         return self.links.get(session.pk, "")
@@ -94,6 +99,8 @@ def read_papers(notices: Sequence[Notice], *, now: datetime) -> Papers:
     papers.refused = read_refused(patients)
     consents = Consent.objects.live().filter(patient__in=patients)
     papers.consents = {(consent.patient_id, consent.purpose): consent for consent in consents}
+    named = [session for session in sessions if papers.wants_detail(session.patient)]
+    prefetch_related_objects(named, "course__version__protocol")
     linked = [papers.session_of(notice) for notice in notices if notice.kind in LINKED and notice.session_id]
     papers.links = open_links({session for session in linked if is_to_come(session, now)}, now=now)
     return papers

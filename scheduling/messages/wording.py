@@ -180,6 +180,14 @@ def other_texts(session: Session, instructions: Iterable[Instruction], *, on_pag
     ]
 
 
+def bring_texts(sessions: Iterable[Session]) -> list[str]:
+    """What to bring along, each thing once, however many visits ask for it."""
+    found: dict[str, None] = {}
+    for session in sessions:
+        found |= dict.fromkeys(own_texts(session, session.visit_type.instructions.all(), InstructionKind.BRING))
+    return list(found)
+
+
 def own_texts(
     session: Session, instructions: Iterable[Instruction], kind: InstructionKind, *, on_page: bool = False
 ) -> list[str]:

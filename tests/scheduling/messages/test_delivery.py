@@ -10,6 +10,7 @@ from django.core import mail
 
 from clinic.models import Channel, Patient, Site
 from protocols.models import Instruction, VisitType
+from scheduling.messages.links import link_to
 from scheduling.models import Announcement, Course, Notice, NoticeKind, NoticeStatus, Session, SessionStatus
 from tests.scheduling.messages import cast
 from tests.scheduling.messages.mailbox import deliver, read_event, read_parts
@@ -73,7 +74,7 @@ def test_course_beside_one_with_nothing_to_come_is_no_addition(patient: Patient,
     cast.book(patient, [nine(30)], now=booked_at)
     deliver(booked_at + SOON)
     [summary] = [message for message in mail.outbox if "December 23" in str(message.body)]
-    assert str(summary.body).split("\n\n")[1] == "These are your appointments:"
+    assert str(summary.body).split("\n\n")[1] == "We look forward to seeing you. These are your appointments:"
 
 
 def test_site_without_address_and_phone_leaves_no_empty_label(patient: Patient, now: datetime) -> None:
@@ -332,6 +333,8 @@ def test_driver_reminder_tells_stay_fasting_and_driver_in_the_body_only(patient:
         "No driving until the next day, after restful sleep.",
         "You may drive again on Wednesday, December 16, 2026 at the earliest.",
         "Please bring: A list of what you take.",
+        "To confirm, to tell us that you cannot come, and to see how to prepare:\n"
+        + link_to(Session.objects.get(), now=now),
     ]
     assert deliver(datetime(2026, 12, 14, 15, tzinfo=UTC)) == [
         "Reminder: Appointment at Riverside riverside, Tue, Dec 15, 9:00 AM EST"
