@@ -17,6 +17,7 @@ from django.utils import timezone
 from scheduling import attendance, batches, extension
 from scheduling.claims import claim
 from scheduling.messages import delivery
+from scheduling.messages.sms import delivery as texts
 
 logger = logging.getLogger(__name__)
 BATCH = 8
@@ -78,6 +79,14 @@ def extend_open_courses() -> None:
 @sweep()
 def deliver_notices() -> None:
     delivery.deliver_due(now=timezone.now(), limit=DELIVERY_LIMIT)
+
+
+@sweep()
+def deliver_texts() -> None:
+    now = timezone.now()
+    with claim("texts") as is_ours:
+        if is_ours:
+            texts.deliver_texts(now=now)
 
 
 @sweep()

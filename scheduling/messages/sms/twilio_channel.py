@@ -10,7 +10,6 @@ from django.conf import settings
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
-from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from clinic.environment import Texting
@@ -100,9 +99,3 @@ def is_never_connected(fault: requests.RequestException) -> bool:
         cause = reason if isinstance(reason, BaseException) else cause.__cause__ or cause.__context__
         seen += 1
     return False
-
-
-def is_signed(texting: Texting, *, path: str, fields: Any, signature: str) -> bool:
-    """Whether Twilio wrote this request to us: the signature covers the address and every field."""
-    validator = RequestValidator(texting.token)
-    return bool(validator.validate(f"{settings.PUBLIC_URL}{path}", fields, signature))

@@ -61,9 +61,10 @@ def digest_text(sessions: Sequence[Session], *, patient: Patient, site: Site, li
     )
 
 
-def answer_text(sentence: str, site: Site) -> str:
-    """A reply to what a patient wrote: `sentence` may name the clinic and its phone."""
-    return first_that_fits([sentence], sentence, name=name_of(site), values={"phone": plain(one_line(site.phone))})
+def answer_text(sentence: str, site: Site, **values: str) -> str:
+    """A reply to what a patient wrote, with the clinic's phone behind it."""
+    values["phone"] = plain(one_line(site.phone))
+    return first_that_fits([f"{sentence} %(phone)s"], sentence, name=name_of(site), values=values).strip()
 
 
 def first_that_fits(named: Sequence[str], *unnamed: str, name: str, values: dict[str, str]) -> str:
