@@ -10,7 +10,7 @@ from icalendar import Calendar, Event, vCalAddress, vText
 
 from scheduling.messages.sender import one_line
 
-Method = Literal["REQUEST", "CANCEL"]
+Method = Literal["REQUEST", "CANCEL", "DECLINECOUNTER"]
 PRODUCT = "-//Cadence//Appointments//EN"
 
 
@@ -49,7 +49,7 @@ def write_event(
     event.add("description", text.description)
     event.add("organizer", address(organizer[0], CN=one_line(organizer[1])))
     event.add("attendee", attendee_of(method, attendee))
-    event.add("status", "CONFIRMED" if method == "REQUEST" else "CANCELLED")
+    event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
     event.add("class", "PRIVATE")
     event.add("transp", "OPAQUE")
     calendar = Calendar()
@@ -62,8 +62,8 @@ def write_event(
 
 
 def attendee_of(method: Method, email: str) -> vCalAddress:
-    """RFC 5546 3.2.2 asks for an answer to a request; 3.2.5 asks nothing of who is called off."""
-    if method == "CANCEL":
+    """RFC 5546 3.2.2 asks for an answer to a request; 3.2.5 and 3.2.8 ask for none."""
+    if method != "REQUEST":
         return address(email, CUTYPE="INDIVIDUAL", ROLE="REQ-PARTICIPANT")
     return address(email, CUTYPE="INDIVIDUAL", ROLE="REQ-PARTICIPANT", PARTSTAT="NEEDS-ACTION", RSVP="TRUE")
 
