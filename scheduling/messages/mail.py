@@ -106,6 +106,8 @@ def build_mail(letter: Letter, *, site: Site, message_id: str, now: datetime) ->
         headers={
             "Date": format_datetime(now),
             "Message-ID": message_id,
+            # Some relays (Amazon SES) put a Message-ID of their own in its place; a returned message is known by this.
+            "X-Cadence-Message-ID": message_id,
             "Auto-Submitted": "auto-generated",
         },
     )
