@@ -202,6 +202,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CourseStatusEnum": "scheduling.models.CourseStatus",
         "SessionStatusEnum": "scheduling.models.SessionStatus",
+        "AnswerKindEnum": "scheduling.models.AnswerKind",
+        "DriverKindEnum": "scheduling.models.DriverKind",
+        "DriverStatusEnum": "scheduling.models.DriverStatus",
         "PlanStatusEnum": ["planned", "infeasible", "unknown"],
     },
     "POSTPROCESSING_HOOKS": [
@@ -244,6 +247,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     for name, task, seconds in (
         ("heartbeat", "clinic.tasks.beat_heart", 30),
         ("notices", "scheduling.tasks.deliver_notices", 60),
+        ("texts", "scheduling.tasks.deliver_texts", 60),
         ("left-courses", "scheduling.tasks.plan_left_courses", 60),
         ("unrecorded-sessions", "scheduling.tasks.mark_unrecorded_sessions", 600),
         ("open-courses", "scheduling.tasks.extend_open_courses", 3600),
