@@ -55,6 +55,7 @@ STORIES = [
     Story("berlin-spring", "Europe/Berlin", date(2027, 3, 26), date(2027, 3, 29)),
     Story("berlin-autumn", "Europe/Berlin", date(2026, 10, 23), date(2026, 10, 26)),
 ]
+LINK = "https://appointments.clinic.example/v/AbCdEfGhIjKlMnOpQrStUv"
 STEPS = ["request", "update", "cancel"]
 
 
@@ -80,9 +81,10 @@ def make_session(story: Story) -> Session:
 def letters(story: Story) -> Iterator[tuple[str, Letter, Session]]:
     session = make_session(story)
     with translation.override("en"):
-        yield "request", write_calendar_letter(session, "REQUEST", "ada@mail.example", NOW), session
+        yield "request", write_calendar_letter(session, "REQUEST", "ada@mail.example", NOW, link=LINK), session
         cast.change(session, now=NOW, **cast.span(story.at(story.after), minutes=45, timezone=story.timezone))
-        yield "update", write_calendar_letter(session, "REQUEST", "ada@mail.example", NOW, is_update=True), session
+        update = write_calendar_letter(session, "REQUEST", "ada@mail.example", NOW, is_update=True, link=LINK)
+        yield "update", update, session
         cast.change(session, now=NOW, status="cancelled")
         yield "cancel", write_calendar_letter(session, "CANCEL", "ada@mail.example", NOW), session
 
