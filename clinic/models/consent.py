@@ -20,6 +20,7 @@ class ConsentSource(models.TextChoices):
     FORM = "form", "Signed form"
     SMS = "sms", "Text message from the patient"
     PAGE = "page", "The patient's own page"
+    SYSTEM = "system", "Another system"
 
 
 class ConsentQuerySet(models.QuerySet["Consent"]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +13,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from clinic.models import User
+from scheduling.answers import handle_answer
 from scheduling.desk.acting import find_row, go_back
 from scheduling.desk.base import staff_of
 from scheduling.messages.call_list import Call, calls_to_make, describe_calls, mark_called
@@ -41,12 +43,19 @@ def show_calls(request: HttpRequest, admin_site: AdminSite, notices: QuerySet[No
 
 
 def finish_call(request: HttpRequest, notices: QuerySet[Notice], pk: str) -> HttpResponse:
-    notice = find_row(notices.select_related("patient"), pk)
-    if mark_called(notice, now=timezone.now(), by=staff_of(request)):
+    notice = find_row(notices.select_related("patient", "answer"), pk)
+    if make_call(notice, now=timezone.now(), by=staff_of(request)):
         messages.success(request, f"Done: {notice.patient.full_name}.")
     else:
         messages.warning(request, "Somebody has done this already, or it is not needed any more.")
     return go_back(request, reverse("admin:desk_call_list"))
+
+
+def make_call(notice: Notice, *, now: datetime, by: User) -> bool:
+    """The call about an answer settles the answer with it."""
+    if notice.answer is not None:
+        return handle_answer(notice.answer, how="Called", now=now, by=by)
+    return mark_called(notice, now=now, by=by)
 
 
 def describe_call(notice: Notice, call: Call) -> dict[str, Any]:

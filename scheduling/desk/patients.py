@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
@@ -16,8 +16,10 @@ from clinic.duplicates import find_duplicates
 from clinic.forms import WeeklyTableField
 from clinic.models import Patient, PatientAbsence, Site
 from clinic.patient_rules import find_patient_faults
+from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.asking import AskingAdmin, Doubt
 from scheduling.desk.base import staff_of
+from scheduling.desk.contact_acts import ACTS, act_on_contact, describe_contact
 from scheduling.desk.find_patients import find_patients
 from scheduling.models import Course
 from scheduling.words import say_date
@@ -107,7 +109,19 @@ class PatientAdmin(AskingAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         context = {"courses": self.list_courses(request, object_id), **(extra_context or {})}
+        if (patient := self.get_object(request, object_id) if object_id else None) is not None:
+            context["contact"] = describe_contact(patient)
         return super().changeform_view(request, object_id, form_url, context)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(post_only(self.contact_view))
+        return [path("<str:pk>/contact/<str:act>/", view, name="desk_contact_act"), *super().get_urls()]
+
+    def contact_view(self, request: HttpRequest, pk: str, act: str) -> HttpResponse:
+        need_permission(request, "clinic.change_patient")
+        if act not in ACTS:
+            raise Http404
+        return act_on_contact(request, find_row(self.get_queryset(request), pk), act)
 
     def list_courses(self, request: HttpRequest, patient_id: str | None) -> QuerySet[Course]:
         """The patient's courses at the user's sites; those elsewhere are not the user's business."""

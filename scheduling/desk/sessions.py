@@ -15,8 +15,11 @@ from django.utils.safestring import SafeString
 
 from clinic.models import Patient
 from protocols.models import Gate
+from scheduling.desk import answer_acts, driver_acts
 from scheduling.desk.acting import find_row, need_permission, post_only
+from scheduling.desk.answer_acts import act_on_answer, describe_answers
 from scheduling.desk.base import ReadOnlyAdmin, badge, staff_of
+from scheduling.desk.driver_acts import act_on_driver, describe_driver
 from scheduling.desk.find_patients import find_patients
 from scheduling.desk.moving_page import show_moving
 from scheduling.desk.session_acts import ACTS, act_on_session
@@ -94,6 +97,8 @@ class SessionAdmin(ReadOnlyAdmin):
             path("stranded/", wrap(self.stranded_view), name="desk_stranded"),
             path("<str:pk>/move/", wrap(self.move_view), name="desk_session_move"),
             path("<str:pk>/act/<str:act>/", wrap(post_only(self.act_view)), name="desk_session_act"),
+            path("<str:pk>/driver/<str:act>/", wrap(post_only(self.driver_view)), name="desk_driver_act"),
+            path("<str:pk>/answers/<str:answer>/<str:act>/", wrap(post_only(self.answer_view)), name="desk_answer_act"),
             *super().get_urls(),
         ]
 
@@ -118,6 +123,8 @@ class SessionAdmin(ReadOnlyAdmin):
             "course": session.course,
             "notices": session.notices.order_by("due_at", "pk"),
             "gates": visit_gates(session),
+            "home": describe_driver(session),
+            "answers": describe_answers(session),
             "reasons": MissedReason.choices,
             "back": reverse("admin:scheduling_session_change", args=[session.pk]),
         }
@@ -137,6 +144,18 @@ class SessionAdmin(ReadOnlyAdmin):
         if act not in ACTS:
             raise Http404
         return act_on_session(request, self.find(request, pk), act)
+
+    def driver_view(self, request: HttpRequest, pk: str, act: str) -> HttpResponse:
+        need_permission(request, "scheduling.change_driver")
+        if act not in driver_acts.ACTS:
+            raise Http404
+        return act_on_driver(request, self.find(request, pk), act)
+
+    def answer_view(self, request: HttpRequest, pk: str, answer: str, act: str) -> HttpResponse:
+        need_permission(request, "scheduling.change_answer")
+        if act not in answer_acts.ACTS:
+            raise Http404
+        return act_on_answer(request, self.find(request, pk), answer, act)
 
 
 def describe_visit(session: Session, tracks: dict[int, int]) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from clinic.models import ApiKey, Channel, Language, Patient, ReminderChannel, Resource, Site
+from clinic.consents import consent_for
+from clinic.models import ApiKey, Channel, Consent, Language, Patient, Purpose, ReminderChannel, Resource, Site
 from clinic.models.site import HoursTable, validate_timezone
 from clinic.weekly import WEEKDAYS
 from scheduling.api.strict import StrictSerializer, WeeklyTableField
@@ -107,6 +108,32 @@ class PatientInput(StrictSerializer):
     timezone = serializers.CharField(max_length=64, required=False, allow_blank=True, validators=[validate_timezone])
     preferred_time = serializers.TimeField(required=False, allow_null=True)
     availability = WeeklyTableField(required=False, allow_null=True)
+
+
+class ConsentSerializer(serializers.ModelSerializer[Consent]):
+    """What the patient agreed to; `holds` is false where the consent to texts was given for another number."""
+
+    holds = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Consent
+        fields = ["purpose", "number", "wording", "source", "given_at", "holds"]
+
+    def get_holds(self, consent: Consent) -> bool:
+        return consent_for(consent.patient, consent.purpose) == consent
+
+
+class ConsentsSerializer(serializers.Serializer[object]):
+    results = ConsentSerializer(many=True)
+
+
+class ConsentInput(StrictSerializer):
+    purpose = serializers.ChoiceField(choices=Purpose.choices)
+    wording = serializers.CharField(max_length=2000, help_text="What the patient was shown or told, word for word.")
+
+
+class ConsentWithdrawal(StrictSerializer):
+    purpose = serializers.ChoiceField(choices=Purpose.choices)
 
 
 class PatientQuery(StrictSerializer):

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema_serializer
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from scheduling.answers import latest_answer
 from scheduling.api.strict import StrictSerializer
-from scheduling.models import Hold, Session, SessionStatus
+from scheduling.models import (
+    Answer,
+    Driver,
+    DriverKind,
+    Hold,
+    Session,
+    SessionStatus,
+)
 
 
 class HoldSerializer(serializers.ModelSerializer[Hold]):
@@ -17,6 +27,27 @@ class HoldSerializer(serializers.ModelSerializer[Hold]):
     class Meta:
         model = Hold
         fields = ["resource", "kind", "name", "seat", "start", "end"]
+
+
+class DriverSerializer(serializers.ModelSerializer[Driver]):
+    """Who takes the patient home after a sedating visit. Names and numbers stay with the front desk."""
+
+    class Meta:
+        model = Driver
+        fields = ["status", "kind"]
+
+
+class AnswerSerializer(serializers.ModelSerializer[Answer]):
+    """What the patient last said about coming at the time as it stands."""
+
+    waits = serializers.SerializerMethodField(help_text="Whether the front desk is still to act on it.")
+
+    class Meta:
+        model = Answer
+        fields = ["kind", "source", "given_at", "wanted_start", "waits"]
+
+    def get_waits(self, answer: Answer) -> bool:
+        return answer.needs_staff and answer.handled_at is None
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
@@ -30,6 +61,8 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
     visit_type = serializers.CharField(source="visit_type.code", read_only=True)
     local_start = serializers.SerializerMethodField()
     holds = HoldSerializer(many=True, read_only=True)
+    driver = serializers.SerializerMethodField()
+    answer = serializers.SerializerMethodField()
 
     class Meta:
         model = Session
@@ -49,10 +82,24 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
             "sequence",
             "changed_at",
             "holds",
+            "driver",
+            "answer",
         ]
 
     def get_local_start(self, session: Session) -> str:
         return session.local_start.isoformat()
+
+    @extend_schema_field(DriverSerializer(allow_null=True, help_text="null where nobody has to take the patient home."))
+    def get_driver(self, session: Session) -> dict[str, Any] | None:
+        if not session.visit_type.sedating:
+            return None
+        driver = getattr(session, "driver", None) or Driver(session=session)
+        return dict(DriverSerializer(driver).data)
+
+    @extend_schema_field(AnswerSerializer(allow_null=True))
+    def get_answer(self, session: Session) -> dict[str, Any] | None:
+        answer = latest_answer(session)
+        return None if answer is None else dict(AnswerSerializer(answer).data)
 
 
 class SessionQuery(StrictSerializer):
@@ -70,6 +117,15 @@ class MoveInput(StrictSerializer):
 
 class CancelInput(StrictSerializer):
     reason = serializers.CharField(max_length=200)
+
+
+class DriverInput(StrictSerializer):
+    """As the patient gives it on their own page. With an address the driver gets an invite of their own."""
+
+    kind = serializers.ChoiceField(choices=DriverKind.choices, default=DriverKind.PERSON)
+    name = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
+    phone = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+    email = serializers.CharField(max_length=254, required=False, default="", allow_blank=True)
 
 
 class OpeningQuery(StrictSerializer):

@@ -29,7 +29,8 @@ from scheduling.tasks import generate_course_calendar, publish
 
 ROWS = ("patient", "site", "version__protocol")
 SESSIONS = tuple(
-    f"sessions__{name}" for name in ("patient", "site", "track", "visit_type", "course", "holds__resource")
+    f"sessions__{name}"
+    for name in ("patient", "site", "track", "visit_type", "course", "holds__resource", "driver", "answers")
 )
 
 

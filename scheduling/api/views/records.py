@@ -7,13 +7,18 @@ from django.forms import model_to_dict
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
+from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clinic.models import Channel, Patient, Resource, Scope
+from clinic.consents import give_consent, withdraw_consent
+from clinic.models import Channel, ConsentSource, Patient, Resource, Scope
 from clinic.patient_rules import refuse_patient_faults
 from scheduling.api.serializers.records import (
+    ConsentInput,
+    ConsentsSerializer,
+    ConsentWithdrawal,
     PatientInput,
     PatientQuery,
     PatientSerializer,
@@ -95,6 +100,30 @@ class PatientViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSe
         refuse_unusable(patient)
         patient.save(update_fields=list(changes))
         return Response(PatientSerializer(patient).data)
+
+    @extend_schema(request=ConsentInput, responses=ConsentsSerializer, methods=["POST"])
+    @extend_schema(responses=ConsentsSerializer, methods=["GET"])
+    @action(detail=True, methods=["get", "post"], pagination_class=None)
+    def consents(self, request: Request, id: str) -> Response:
+        """What the patient agreed to, or agrees to now: texts to their number, messages that name the treatment."""
+        patient = self.get_object()
+        if request.method == "POST":
+            given = read_body(ConsentInput, request)
+            give_consent(patient, **given, source=ConsentSource.SYSTEM, now=timezone.now())
+        return self.show_consents(patient)
+
+    @extend_schema(request=ConsentWithdrawal, responses=ConsentsSerializer)
+    @action(detail=True, methods=["post"], url_path="consents/withdraw")
+    def withdraw_consent(self, request: Request, id: str) -> Response:
+        """Take a consent back, at once. Without one nothing happens."""
+        patient = self.get_object()
+        purpose = read_body(ConsentWithdrawal, request)["purpose"]
+        withdraw_consent(patient, purpose=purpose, source=ConsentSource.SYSTEM, now=timezone.now())
+        return self.show_consents(patient)
+
+    def show_consents(self, patient: Patient) -> Response:
+        live = patient.consents.live().select_related("patient__home_site")
+        return Response(ConsentsSerializer({"results": live}).data)
 
 
 def refuse_unusable(patient: Patient) -> None:

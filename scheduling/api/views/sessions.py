@@ -14,10 +14,11 @@ from rest_framework.response import Response
 
 from clinic.models import Scope
 from protocols.models import Protocol, ProtocolVersion, VisitType
-from scheduling import moving, planning
+from scheduling import drivers, moving, planning
 from scheduling.api.proposals import describe_placed, read_uuids
 from scheduling.api.serializers.sessions import (
     CancelInput,
+    DriverInput,
     MoveInput,
     OpeningQuery,
     OpeningSerializer,
@@ -48,8 +49,8 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSe
     def rows(self) -> QuerySet[Any]:
         return (
             Session.objects.at_sites(self.sites)
-            .select_related("course", "patient", "site", "track", "visit_type")
-            .prefetch_related("holds__resource")
+            .select_related("course", "patient", "site", "track", "visit_type", "driver")
+            .prefetch_related("holds__resource", "answers")
         )
 
     @extend_schema(parameters=[SessionQuery])
@@ -76,6 +77,14 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSe
         """Cancel this one session; the rest of the course stays."""
         reason = read_body(CancelInput, request)["reason"]
         moving.cancel_session(self.get_object(), reason=reason, now=timezone.now())
+        return Response(SessionSerializer(self.get_object()).data)
+
+    @extend_schema(request=DriverInput, responses=SessionSerializer)
+    @action(detail=True, methods=["post"])
+    def driver(self, request: Request, id: str) -> Response:
+        """Say who agreed to take the patient home. Said twice, nothing changes; said otherwise, it is replaced."""
+        given = read_body(DriverInput, request)
+        drivers.name_driver(self.get_object(), **given, now=timezone.now())
         return Response(SessionSerializer(self.get_object()).data)
 
 

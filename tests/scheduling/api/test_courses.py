@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from clinic.models import Patient, Site
 from protocols.models import Protocol, ProtocolVersion
+from scheduling.answers import record_answer
 from scheduling.booking import plan_and_book
 from scheduling.models import Course, CourseStatus, Hold, Notice, Session, SessionStatus
 from tests import factories
@@ -252,6 +253,55 @@ def test_a_course_is_stopped(api: APIClient, course: Course) -> None:
     assert {s["status"] for s in answer.json()["sessions"]} == {"cancelled"}
 
 
+@pytest.fixture
+def sedating(patient: Patient, site: Site) -> Session:
+    version = factories.make_protocol(sedating=True)
+    return factories.make_session(
+        course=factories.make_course(patient=patient, version=version), start=factories.NOW + timedelta(days=1)
+    )
+
+
+def driver_of(api: APIClient, session: Session, **body: Any) -> Any:
+    return api.post(f"/api/v1/sessions/{session.uuid}/driver/", body, format="json")
+
+
+def test_a_driver_is_named_over_rest_and_their_name_is_not_given_back(api: APIClient, sedating: Session) -> None:
+    assert api.get(f"/api/v1/sessions/{sedating.uuid}/").json()["driver"] == {"status": "needed", "kind": "person"}
+    answer = driver_of(api, sedating, name="Beth Abbott", phone="+1 212 555 0144")
+    assert (answer.status_code, answer.json()["driver"]) == (200, {"status": "confirmed", "kind": "person"})
+    assert "Beth" not in answer.content.decode()
+
+
+def test_every_fault_of_a_driver_is_named(api: APIClient, sedating: Session) -> None:
+    answer = driver_of(api, sedating, kind="ride_service", email="x")
+    assert (answer.status_code, [error["detail"] for error in answer.json()["errors"]]) == (
+        409,
+        ["A taxi or ride service is not enough here: somebody the patient knows must take them home."],
+    )
+    assert driver_of(api, sedating, kind="bus").status_code == 400
+
+
+def test_visits_after_which_one_may_drive_have_no_driver(api: APIClient, course: Course) -> None:
+    session = course.sessions.get(number=1)
+    assert api.get(f"/api/v1/sessions/{session.uuid}/").json()["driver"] is None
+    assert driver_of(api, session, name="Beth Abbott", phone="+1 212 555 0144").status_code == 409
+
+
+def test_a_session_shows_what_the_patient_last_said_about_coming(api: APIClient, course: Course) -> None:
+    session = course.sessions.get(number=1)
+    assert api.get(f"/api/v1/sessions/{session.uuid}/").json()["answer"] is None
+    said: dict[str, Any] = {"patient": course.patient, "session": session, "sequence": 0, "now": factories.NOW}
+    record_answer(kind="confirmed", source="page", key="1", **said)
+    record_answer(kind="declined", source="calendar", key="2", needs_staff=True, **said)
+    assert api.get(f"/api/v1/sessions/{session.uuid}/").json()["answer"] == {
+        "kind": "declined",
+        "source": "calendar",
+        "given_at": "2026-11-23T13:00:00Z",
+        "wanted_start": None,
+        "waits": True,
+    }
+
+
 def test_what_another_site_has_does_not_exist_for_a_key(stranger_api: APIClient, course: Course) -> None:
     session = course.sessions.first()
     assert session is not None
@@ -288,7 +338,7 @@ def test_openings_out_of_reach_are_refused(api: APIClient, site: Site, version: 
 
 
 @pytest.mark.parametrize("rows", [1, 30])
-@pytest.mark.parametrize(("path", "queries"), [("sessions", 5), ("courses", 3), ("protocols", 11)])
+@pytest.mark.parametrize(("path", "queries"), [("sessions", 6), ("courses", 3), ("protocols", 11)])
 def test_a_list_takes_the_same_queries_for_one_row_and_for_thirty(
     api: APIClient, site: Site, django_assert_num_queries, path: str, queries: int, rows: int
 ) -> None:

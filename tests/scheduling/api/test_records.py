@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from rest_framework.test import APIClient
 
@@ -47,6 +50,7 @@ def test_a_patient_is_created_and_read_back(api: APIClient, site: Site) -> None:
             "phone": "",
             "language": "en",
             "channel": "email",
+            "reminders_by": "channel",
             "timezone": "",
             "preferred_time": None,
             "availability": {"mon": [["08:00", "12:00"]]},
@@ -171,3 +175,40 @@ def test_pages_follow_each_other_without_gap_or_repeat(api: APIClient, site: Sit
         seen += [row["id"] for row in body["results"]]
         address = body["next"]
     assert seen == made
+
+
+def consents(api: APIClient, patient: Patient, path: str = "", **body: Any) -> Any:
+    url = f"/api/v1/patients/{patient.uuid}/consents/{path}"
+    return api.post(url, body, format="json") if body else api.get(url)
+
+
+def test_a_consent_is_given_and_taken_back_by_another_system(api: APIClient, patient: Patient) -> None:
+    Patient.objects.filter(pk=patient.pk).update(phone="+1 212 555 0101")
+    answer = consents(api, patient, purpose="sms", wording="You agree to texts.")
+    assert answer.status_code == 200
+    [shown] = consents(api, patient).json()["results"]
+    assert {**shown, "given_at": ""} == {
+        "purpose": "sms",
+        "number": "+12125550101",
+        "wording": "You agree to texts.",
+        "source": "system",
+        "given_at": "",
+        "holds": True,
+    }
+    assert consents(api, patient, "withdraw/", purpose="sms").json() == {"results": []}
+
+
+def test_a_consent_to_texts_needs_a_number_they_can_reach(api: APIClient, patient: Patient) -> None:
+    answer = consents(api, patient, purpose="sms", wording="You agree to texts.")
+    assert (answer.status_code, pointers(answer.json())) == (
+        400,
+        {"/phone": "This phone number is none that a text message can reach."},
+    )
+    assert consents(api, patient, purpose="sms").status_code == 400
+
+
+def test_consents_need_the_scope_and_the_site(
+    key_of: Callable[..., APIClient], site: Site, stranger_api: APIClient, patient: Patient
+) -> None:
+    assert consents(key_of(site, scopes=["read"]), patient, purpose="detail", wording="x").status_code == 403
+    assert consents(stranger_api, patient, purpose="detail", wording="x").status_code == 404

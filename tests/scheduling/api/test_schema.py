@@ -35,6 +35,9 @@ def test_the_schema_lists_every_operation(schema: dict) -> None:
         "POST /api/v1/patients/",
         "GET /api/v1/patients/{id}/",
         "PATCH /api/v1/patients/{id}/",
+        "GET /api/v1/patients/{id}/consents/",
+        "POST /api/v1/patients/{id}/consents/",
+        "POST /api/v1/patients/{id}/consents/withdraw/",
         "GET /api/v1/protocols/",
         "GET /api/v1/protocols/{id}/",
         "GET /api/v1/resources/",
@@ -43,6 +46,7 @@ def test_the_schema_lists_every_operation(schema: dict) -> None:
         "GET /api/v1/sessions/{id}/",
         "POST /api/v1/sessions/{id}/move/",
         "POST /api/v1/sessions/{id}/cancel/",
+        "POST /api/v1/sessions/{id}/driver/",
         "GET /api/v1/sites/",
         "GET /api/v1/sites/{id}/",
     }

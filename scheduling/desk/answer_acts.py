@@ -1,0 +1,55 @@
+"""What patients answered, beside the visit it is about, and the buttons that settle it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from scheduling.answers import handle_answer
+from scheduling.desk.acting import find_row, go_back, refusals_told
+from scheduling.desk.base import staff_of
+from scheduling.models import Answer, AnswerKind, Session
+from scheduling.words import say_moment
+
+DONE, APPROVE, DECLINE = "done", "approve", "decline"
+ACTS = {DONE, APPROVE, DECLINE}
+
+
+def describe_answers(session: Session) -> list[dict[str, Any]]:
+    """The latest first, with the time that was asked for on the site's clock."""
+    answers = session.answers.select_related("handled_by").order_by("-given_at", "-pk")
+    return [_describe(answer, session) for answer in answers]
+
+
+def _describe(answer: Answer, session: Session) -> dict[str, Any]:
+    waits = answer.needs_staff and answer.handled_at is None
+    wanted = answer.wanted_start and say_moment(answer.wanted_start.astimezone(session.local_start.tzinfo))
+    return {
+        "answer": answer,
+        "wanted": wanted or "",
+        "waits": waits,
+        "may_approve": waits and answer.kind == AnswerKind.MOVE_WANTED and not answer.is_stale,
+    }
+
+
+def act_on_answer(request: HttpRequest, session: Session, pk: str, act: str) -> HttpResponse:
+    answer: Answer = find_row(session.answers.select_related("session", "patient"), pk)
+    with refusals_told(request) as refused:
+        done = DO[act](request, answer)
+    if not refused:
+        messages.success(request, done)
+    return go_back(request, reverse("admin:scheduling_session_change", args=[session.pk]))
+
+
+def _finish(request: HttpRequest, answer: Answer) -> str:
+    how = request.POST.get("how", "").strip() or "Spoken to"
+    if handle_answer(answer, how=how, now=timezone.now(), by=staff_of(request)):
+        return "Done."
+    return "Somebody has done this already."
+
+
+DO = {DONE: _finish}

@@ -1,0 +1,130 @@
+"""On the page of a visit: who takes the patient home, and what the patient answered."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from scheduling.answers import record_answer
+from scheduling.booking import book_course
+from scheduling.models import Answer, AnswerKind, AnswerSource, Driver, Notice, NoticeStatus, Session
+from scheduling.planning import propose_course
+from tests import factories
+from tests.scheduling import calendar
+from tests.scheduling.desk.pressing import told
+
+
+@pytest.fixture
+def sedating(patient, chair, clock):
+    """The first visit of a course after which somebody must take the patient home."""
+    asked = calendar.make_course(patient=patient, version=factories.make_protocol(sedating=True))
+    booked = book_course(asked, plan=propose_course(asked, now=factories.NOW).plan, now=factories.NOW)
+    return Session.objects.filter(course=booked).earliest("start")
+
+
+@pytest.fixture
+def declined(sedating):
+    return record_answer(
+        patient=sedating.patient,
+        session=sedating,
+        kind=AnswerKind.DECLINED,
+        source=AnswerSource.CALENDAR,
+        key="reply-1",
+        sequence=sedating.sequence,
+        comment="<b>on a journey</b>",
+        needs_staff=True,
+        now=factories.NOW,
+    )
+
+
+def page_of(session):
+    return reverse("admin:scheduling_session_change", args=[session.pk])
+
+
+def press(client, session, act, **fields):
+    return client.post(reverse("admin:desk_driver_act", args=[session.pk, act]), fields, follow=True)
+
+
+BETH = {"kind": "person", "name": "Beth Abbott", "phone": "+1 212 555 0144", "email": "beth@mail.example"}
+
+
+def test_a_clerk_writes_down_who_takes_the_patient_home(at_desk, sedating):
+    assert "Nobody named yet" in at_desk.get(page_of(sedating)).content.decode()
+    answer = press(at_desk, sedating, "name", **BETH)
+    driver = Driver.objects.get(session=sedating)
+    assert told(answer) == ["Written down: Beth Abbott."]
+    assert (driver.status, driver.name, driver.phone, driver.email) == (
+        "named",
+        "Beth Abbott",
+        "+1 212 555 0144",
+        "beth@mail.example",
+    )
+    assert told(press(at_desk, sedating, "confirm")) == ["Confirmed: Beth Abbott."]
+    driver.refresh_from_db()
+    assert driver.is_settled
+    assert told(press(at_desk, sedating, "clear")) == ["Taken off. Nobody is named for this visit now."]
+    driver.refresh_from_db()
+    assert (driver.status, driver.name) == ("needed", "")
+
+
+def test_a_driver_who_agreed_counts_at_once(at_desk, sedating):
+    press(at_desk, sedating, "name", **BETH, confirmed="yes")
+    assert Driver.objects.get(session=sedating).status == "confirmed"
+
+
+def test_a_fault_in_the_form_is_named_and_nothing_is_written(at_desk, sedating):
+    answer = press(at_desk, sedating, "name", **{**BETH, "phone": "", "email": "x"})
+    assert told(answer) == [
+        "The phone number of the driver is missing.",
+        "The e-mail address of the driver is not one, such as name@example.com.",
+    ]
+    assert Driver.objects.get(session=sedating).status == "needed"
+
+
+def test_a_ride_service_is_offered_only_where_the_site_allows_it(at_desk, sedating, site):
+    assert at_desk.get(page_of(sedating)).context["home"]["kinds"] == []
+    site.allows_ride_service = True
+    site.save()
+    assert [kind for kind, _ in at_desk.get(page_of(sedating)).context["home"]["kinds"]] == ["person", "ride_service"]
+    assert told(press(at_desk, sedating, "name", kind="ride_service", confirmed="yes")) == [
+        "Written down: Taxi or ride service."
+    ]
+
+
+def test_visits_after_which_one_may_drive_ask_for_nobody(at_desk, first):
+    assert at_desk.get(page_of(first)).context["home"] is None
+
+
+def test_what_the_patient_answered_stands_at_the_visit_and_is_work_until_done(at_desk, clerk, sedating, declined):
+    text = at_desk.get(page_of(sedating)).content.decode()
+    assert "Declined in their calendar" in text
+    assert "&lt;b&gt;on a journey&lt;/b&gt;" in text
+    url = reverse("admin:desk_answer_act", args=[sedating.pk, declined.pk, "done"])
+    assert told(at_desk.post(url, {"how": "They come after all"}, follow=True)) == ["Done."]
+    declined.refresh_from_db()
+    assert (declined.handled_by, declined.handled_how) == (clerk, "They come after all")
+    assert Notice.objects.get(answer=declined).status == NoticeStatus.DONE
+    assert told(at_desk.post(url, follow=True)) == ["Somebody has done this already."]
+    sedating.refresh_from_db()
+    assert sedating.status == "booked"
+
+
+def test_ticking_off_the_call_settles_the_answer(at_desk, clerk, sedating, declined):
+    call = Notice.objects.get(answer=declined)
+    [listed] = [c for c in at_desk.get(reverse("admin:desk_call_list")).context["calls"] if c["notice"] == call]
+    assert listed["visit_url"] == page_of(sedating)
+    at_desk.post(reverse("admin:desk_call_done", args=[call.pk]))
+    declined.refresh_from_db()
+    assert (declined.handled_by, declined.handled_how) == (clerk, "Called")
+
+
+def test_an_answer_is_found_only_at_its_own_visit_and_clinic(client, at_desk, other_clerk, first, sedating, declined):
+    wrong = reverse("admin:desk_answer_act", args=[first.pk, declined.pk, "done"])
+    assert at_desk.post(wrong).status_code == 404
+    client.force_login(other_clerk)
+    for url in (
+        reverse("admin:desk_answer_act", args=[sedating.pk, declined.pk, "done"]),
+        reverse("admin:desk_driver_act", args=[sedating.pk, "clear"]),
+    ):
+        assert client.post(url).status_code == 404
+    assert Answer.objects.get().handled_at is None
