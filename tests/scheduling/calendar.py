@@ -24,7 +24,7 @@ def make_tms(*, needs: tuple[str, ...] = ("tms_device", "tms_operator"), **field
     return factories.make_protocol(needs=needs, phases=(DAILY, *TAPER), **fields)
 
 
-def make_implant(*, weeks: int = 2) -> ProtocolVersion:
+def make_implant(*, weeks: int = 2, sedating: bool = False) -> ProtocolVersion:
     """An operation elsewhere, then, two weeks after it, one visit a week."""
     one = {"periods": 1, "period_days": 7, "per_period": 1, "min_gap_hours": 0}
     version = factories.make_protocol(phases=(one,), needs=(), publish=False)
@@ -34,7 +34,7 @@ def make_implant(*, weeks: int = 2) -> ProtocolVersion:
     track = version.tracks.get()
     track.name = "surgery"
     track.save()
-    visit = VisitType.objects.create(version=version, code="visit", name="Visit")
+    visit = VisitType.objects.create(version=version, code="visit", name="Visit", sedating=sedating)
     stage = Stage.objects.create(visit_type=visit, position=0, name="Programming", minutes=30, is_treatment=True)
     Need.objects.create(stage=stage, kind=factories.make_kind("chair"))
     follow = Track.objects.create(version=version, position=1, name="follow-up", visit_type=visit, first_day=14)
