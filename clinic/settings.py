@@ -47,6 +47,9 @@ if PRODUCTION:
         sms_url=SMS_URL,
     )
 
+# What comes to the address of our invites: looked for in a mailbox, or handed over with a signature, or neither.
+INBOX_URL = environment.read_inbox(env.str("INBOX_URL", default=""), tls_only=PRODUCTION)
+INBOUND_MAIL_SECRET = environment.read_inbound_secret(env.str("INBOUND_MAIL_SECRET", default=""))
 environment.read_texting(SMS_URL)
 _mail = environment.read_mail(EMAIL_URL)
 EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
@@ -248,6 +251,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         ("heartbeat", "clinic.tasks.beat_heart", 30),
         ("notices", "scheduling.tasks.deliver_notices", 60),
         ("texts", "scheduling.tasks.deliver_texts", 60),
+        ("replies", "scheduling.tasks.collect_replies", 60),
         ("left-courses", "scheduling.tasks.plan_left_courses", 60),
         ("unrecorded-sessions", "scheduling.tasks.mark_unrecorded_sessions", 600),
         ("open-courses", "scheduling.tasks.extend_open_courses", 3600),
