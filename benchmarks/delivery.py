@@ -179,9 +179,9 @@ def work(profile: bool) -> None:
             import cProfile
             import pstats
 
-            profiler = cProfile.Profile()
+            profiler = cProfile.Profile(time.process_time)
             profiler.runcall(deliver)
-            pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(70)
+            pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(110)
         else:
             deliver()
     print(json.dumps({**seen, "cpu": time.process_time() - began}))

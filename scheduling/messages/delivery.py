@@ -33,9 +33,9 @@ LATEST_START = LEASE / 2
 # A run ends well before the time limit of its task.
 LONGEST_RUN = timedelta(minutes=4)
 CHUNK = 100
-LOT = 25
+LOT = 20
 # What was composed longer ago is composed anew before it is handed over: the visit may have moved meanwhile.
-FRESH = timedelta(seconds=1)
+FRESH = timedelta(seconds=2)
 # A run waits at most so long for a site whose mails of this minute are spent; after that the next run goes on.
 PATIENCE = timedelta(seconds=10)
 MOST_BREAKS = 2
