@@ -13,8 +13,8 @@ from scheduling.messages import outbox
 from scheduling.models import Course, Driver, Notice, Session
 from tests.scheduling.messages import cast
 
-BOB = {"kind": "person", "name": "Bob Miller", "phone": "+1 212 555 0101", "email": "bob@mail.example"}
-EVE = {"kind": "person", "name": "Eve Stone", "phone": "+1 212 555 0102", "email": "eve@mail.example"}
+BOB: dict[str, Any] = {"kind": "person", "name": "Bob Miller", "phone": "+1 212 555 0101", "email": "bob@mail.example"}
+EVE: dict[str, Any] = {"kind": "person", "name": "Eve Stone", "phone": "+1 212 555 0102", "email": "eve@mail.example"}
 
 
 @transaction.atomic

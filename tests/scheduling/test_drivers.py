@@ -115,7 +115,7 @@ def test_another_driver_takes_the_place_of_the_first(session: Session) -> None:
     ],
 )
 def test_each_field_that_cannot_stand_is_named_and_nothing_is_written(
-    patient: Patient, session: Session, values: dict[str, str], expected: list[tuple[str, str]]
+    patient: Patient, session: Session, values: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
     patient.email = "ada@mail.example"
     patient.save()
