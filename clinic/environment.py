@@ -1,6 +1,7 @@
 """What the environment says, read with one clear sentence for each fault and never a secret in it."""
 
 import re
+from base64 import b64decode
 from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Any
@@ -15,6 +16,7 @@ DATABASE_SCHEMES = {"postgresql", "postgres"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 MAIL_SCHEMES = {"smtp", "smtps", "smtp+tls", "smtp+ssl"}
 SHORTEST_KEY = 50
+SHORTEST_SIGNING_SECRET = 24  # bytes
 # A text message of 160 letters must hold the time and a link beside it.
 LONGEST_LINKED_ADDRESS = 70
 SENDER = re.compile(r"\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|[0-9]{5,6}")
@@ -92,6 +94,30 @@ def find_address_fault(url: str) -> str:
     return "" if served else "PUBLIC_URL is not the address that patients reach this by, such as https://clinic.example"
 
 
+def find_inbox_fault(url: str, *, tls_only: bool) -> str:
+    """The mailbox is the one that invites name as their organizer; its password never goes over an open line."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018
+        named = parts.scheme in {"imaps", "imap"} and bool(parts.hostname and parts.username and parts.password)
+    except ValueError:
+        named = False
+    if not named:
+        return "INBOX_URL is not the address of a mailbox, such as imaps://user:password@host/INBOX"
+    if tls_only and parts.scheme != "imaps":
+        return "INBOX_URL does not use TLS (imaps)"
+    return ""
+
+
+def find_inbound_secret_fault(secret: str) -> str:
+    try:
+        is_long = len(b64decode(secret.removeprefix("whsec_"), validate=True)) >= SHORTEST_SIGNING_SECRET
+    except ValueError:
+        is_long = False
+    length = SHORTEST_SIGNING_SECRET
+    return "" if is_long else f"INBOUND_MAIL_SECRET is not whsec_ and at least {length} random bytes in Base64"
+
+
 def find_texting_fault(url: str) -> str:
     try:
         read = split_texting(url)
@@ -151,6 +177,18 @@ def read_broker(url: str) -> str:
 def read_mail(url: str) -> dict[str, Any]:
     refuse(find_mail_fault(url))
     return dict(environ.Env.email_url_config(url))
+
+
+def read_inbox(url: str, *, tls_only: bool) -> str:
+    """Empty where nobody looks into a mailbox."""
+    refuse(find_inbox_fault(url, tls_only=tls_only) if url else "")
+    return url
+
+
+def read_inbound_secret(secret: str) -> str:
+    """Empty where no mail is handed over."""
+    refuse(find_inbound_secret_fault(secret) if secret else "")
+    return secret
 
 
 def refuse(fault: str) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from celery import Task, shared_task
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from scheduling import attendance, batches, extension
 from scheduling.claims import claim
 from scheduling.messages import delivery
 from scheduling.messages.sms import delivery as texts
+from scheduling.replies import collecting, mailbox
 
 logger = logging.getLogger(__name__)
 BATCH = 8
@@ -87,6 +89,23 @@ def deliver_texts() -> None:
     with claim("texts") as is_ours:
         if is_ours:
             texts.deliver_texts(now=now)
+
+
+@sweep(soft_time_limit=100, time_limit=110)
+def collect_replies() -> None:
+    """A mailbox that cannot be reached is looked into again a minute later."""
+    if not settings.INBOX_URL:
+        return
+    now = timezone.now()
+    with claim("mailbox") as is_ours:
+        try:
+            counts = collecting.collect(settings.INBOX_URL, now=now) if is_ours else None
+        except mailbox.BROKEN as error:  # its text may hold an address
+            logger.warning("The mailbox could not be read to its end (%s).", type(error).__name__)
+            return
+    if counts:
+        logger.info("Mail taken in: %s.", ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
+        publish(deliver_notices)
 
 
 @sweep()

@@ -7,6 +7,7 @@ from django.urls import URLPattern, path, re_path
 from scheduling.patient.admitting import show_unknown
 from scheduling.patient.answering import cannot_come, confirm, tell_driver
 from scheduling.patient.feed import show_feed
+from scheduling.patient.inbound_mail import take_mail
 from scheduling.patient.inbound_sms import receive_fate, receive_text
 from scheduling.patient.visit_page import show_visit
 
@@ -18,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("v/<str:token>/time", show_unknown, name="patient_times"),
     re_path(r"^v/", show_unknown),
     re_path(r"^f/(?P<token>[\w-]{22})(?:\.ics)?$", show_feed),
+    path("in/mail", take_mail, name="inbound_mail"),
     path("in/sms", receive_text, name="inbound_sms"),
     path("in/sms-status/<uuid:reference>", receive_fate, name="inbound_sms_status"),
 ]
