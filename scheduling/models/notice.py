@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -84,6 +85,14 @@ class Notice(models.Model):
         blank=True,
         related_name="repetitions",
         help_text="The message that staff sent once more by this one.",
+    )
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Who sent it once more.",
     )
     answer = models.ForeignKey(
         Answer,
