@@ -21,8 +21,8 @@ from scheduling.messages.call_list import Call, calls_to_make, describe_calls, m
 from scheduling.models import Notice, NoticeKind
 
 SHOWN_AT_MOST = 200
-# What is settled on the page of the visit, where the answer and the driver stand, and not by a tick here.
-AT_THE_VISIT = {NoticeKind.ANSWER, NoticeKind.DRIVER_CALL}
+# What is written down on the page of the visit, where the answer and the driver stand.
+AT_THE_VISIT = {NoticeKind.ANSWER, NoticeKind.DRIVER_CALL, NoticeKind.DRIVER_REMINDER}
 
 
 def show_calls(request: HttpRequest, admin_site: AdminSite, notices: QuerySet[Notice]) -> HttpResponse:

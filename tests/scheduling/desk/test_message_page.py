@@ -38,7 +38,7 @@ def test_markup_in_a_message_is_shown_as_text(at_desk, summary):
 
 
 def test_what_waits_says_that_nothing_was_sent_yet(at_desk, course):
-    waiting = Notice.objects.filter(kind="calendar").first()
+    waiting = Notice.objects.filter(kind="calendar").earliest("due_at")
     page = at_desk.get(page_of(waiting))
     assert ("Not sent yet." in page.content.decode(), page.context["can_send_again"]) == (True, False)
 
@@ -62,7 +62,7 @@ def test_a_message_goes_out_once_more_as_one_of_its_own(at_desk, summary, mailou
 
 
 def test_what_still_waits_cannot_be_sent_again(at_desk, course):
-    waiting = Notice.objects.filter(kind="calendar").first()
+    waiting = Notice.objects.filter(kind="calendar").earliest("due_at")
     answer = at_desk.post(reverse("admin:desk_message_again", args=[waiting.pk]), follow=True)
     assert told(answer) == ["This message is still waiting to be sent."]
     assert not waiting.repetitions.exists()
