@@ -54,6 +54,20 @@ def compose(notice: Notice, papers: Papers, *, now: datetime) -> Composed:
         return COMPOSERS[NoticeKind(notice.kind)](notice, papers, now)
 
 
+def is_repetition(notice: Notice) -> bool:
+    return notice.again_of_id is not None
+
+
+def must_be_said(notice: Notice) -> bool:
+    """Though nothing has changed: staff ask for it, or an earlier attempt may have said something else."""
+    return notice.uncertain or is_repetition(notice)
+
+
+def is_news_by_invite(session: Session) -> bool:
+    """Whether the patient knows of it already, at this time or at another."""
+    return is_invited(session) or (announcement_of(session) is not None and not is_told(session))
+
+
 def compose_calendar(notice: Notice, papers: Papers, now: datetime) -> Composed:
     """Invite, update or cancellation of one session."""
     session = papers.session_of(notice)
@@ -68,11 +82,11 @@ def compose_calendar(notice: Notice, papers: Papers, now: datetime) -> Composed:
         return take_back(notice, session, now)
     told = announcement_of(session)
     known = told is not None and told.invited_to == recipient and is_told(session)
-    if known and told is not None and told.invited_sequence is not None and not notice.uncertain:
+    if known and told is not None and told.invited_sequence is not None and not must_be_said(notice):
         return NotNeeded("skipped: nothing has changed")
     letter = write_calendar_letter(
         session, "REQUEST", recipient, now,
-        is_update=is_invited(session) or (told is not None and not is_told(session)),
+        is_update=not (known and is_repetition(notice)) and is_news_by_invite(session),
         link=papers.link_to(session),
         detail=papers.wants_detail(session.patient),
     )  # fmt: skip
@@ -84,11 +98,11 @@ def compose_cancellation(notice: Notice, papers: Papers, session: Session, now: 
     """Only for those who may have the event in their calendar; others are told by a list of changes."""
     told = announcement_of(session)
     recipient = told.invited_to if told is not None else ""
-    if notice.uncertain:
+    if must_be_said(notice):
         recipient = recipient or notice.recipient
     if not recipient:
         return NotNeeded("skipped: cancelled before it was in the calendar")
-    if told is not None and told.told_cancelled and not notice.uncertain:
+    if told is not None and told.told_cancelled and not must_be_said(notice):
         return NotNeeded("skipped: nothing has changed")
     if not is_called_off(session, now=now) and session.start <= now:
         return NotNeeded("skipped: late")
@@ -136,6 +150,8 @@ def compose_changes(notice: Notice, papers: Papers, now: datetime) -> Composed:
     by_list = [session for session in sessions if is_news_by_list(session, site=site, now=now)]
     if not notice.patient.gets_invites:
         by_list = [session for session in sessions if is_news(session, now=now)]
+    if not by_list and is_repetition(notice):
+        return compose_all(notice, papers, now)
     if not by_list and not notice.uncertain:
         return NotNeeded("skipped: nothing has changed")
     by_calendar = changed_by_calendar(papers.invites_since(notice), sessions, by_list, now)
@@ -149,6 +165,14 @@ def compose_changes(notice: Notice, papers: Papers, now: datetime) -> Composed:
         nothing_left=not still_booked and not any(session.is_live for session in listed),
         others_by_calendar=any(session.is_live for session in by_calendar),
     )  # fmt: skip
+
+
+def compose_all(notice: Notice, papers: Papers, now: datetime) -> Composed:
+    """Who asks once more for a list of changes is told all that holds now: nobody knows what they missed."""
+    sessions = papers.course_of(notice)
+    listed = [session for session in sessions if is_ahead(session, now=now)]
+    subject = _("Changed appointments at %(clinic)s")
+    return compose_list(notice, papers, sessions, listed, now, template="changes", subject=subject, everything=True)
 
 
 def changed_by_calendar(

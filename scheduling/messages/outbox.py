@@ -142,7 +142,8 @@ class Ledger:
         for notice in self.waiting:
             is_ours = notice.kind in REMINDERS | {NoticeKind.CALENDAR} and not self.suits(notice)
             is_ours = is_ours or (notice.kind == NoticeKind.CALENDAR and not self.gets_invites)
-            if is_ours and notice.status == NoticeStatus.DUE and notice.due_at > self.now:
+            is_call_instead = notice.key.endswith(INSTEAD)
+            if is_ours and notice.status == NoticeStatus.DUE and notice.due_at > self.now and not is_call_instead:
                 self.drop(notice)
         self.waiting = [notice for notice in self.waiting if notice.pk not in self.obsolete]
 
@@ -271,7 +272,7 @@ def may_be_invited(ledger: Ledger, session: Session) -> bool:
 def queue_reminders(ledger: Ledger) -> None:
     """Make what waits what is wanted now. A reminder that went out keeps its key, so none goes out twice."""
     timing = Timing.of(ledger.course)
-    rows = [notice for notice in ledger.waiting if notice.kind in REMINDERS]
+    rows = [notice for notice in ledger.waiting if notice.kind in REMINDERS and notice.again_of_id is None]
     waiting = {notice.key.removesuffix(INSTEAD): notice for notice in rows}
     wishes = wish_reminders(
         ledger.course, ledger.sessions, ledger.phases, timing=timing, now=ledger.now, waiting=waiting

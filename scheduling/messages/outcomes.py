@@ -66,9 +66,9 @@ def forget_address(notice: Notice) -> None:
         there.update(invited_to="", invited_sequence=None)
 
 
-def settle(notice: Notice, status: NoticeStatus, outcome: str, name: str) -> str:
+def settle(notice: Notice, status: NoticeStatus, outcome: str, name: str, **fields: datetime) -> str:
     forget_address(notice)
-    count = Notice.objects.filter(ours(notice)).update(status=status, outcome=outcome, claimed_until=None)
+    count = Notice.objects.filter(ours(notice)).update(status=status, outcome=outcome, claimed_until=None, **fields)
     return name if count else "lost"
 
 
@@ -116,7 +116,7 @@ def give_up_slowly(notice: Notice, fault: Undelivered, now: datetime, *, name: s
 def fail(notice: Notice, fault: Undelivered, now: datetime) -> str:
     """The end of the message; somebody phones instead."""
     with transaction.atomic():
-        name = settle(notice, NoticeStatus.FAILED, f"failed: {fault.reason}", "failed")
+        name = settle(notice, NoticeStatus.FAILED, f"failed: {fault.reason}", "failed", failed_at=now)
         if name == "failed":
             call_list.call_instead(notice, now=now)
     return name

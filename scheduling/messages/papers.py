@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import Max, Q, prefetch_related_objects
+from django.db.models.functions import Coalesce
 
 from clinic.models import Consent, Patient
 from clinic.models.consent import Purpose
@@ -96,7 +97,8 @@ def read_papers(notices: Sequence[Notice], *, now: datetime) -> Papers:
         papers.ahead = read_ahead(patients, now=now)
         papers.unsent_summaries = read_unsent_summaries(lists)
         papers.invites_sent = read_invites_sent(lists, since=min(notice.created_at for notice in notices))
-    papers.refused = read_refused(patients)
+    # Staff who send once more to an address that refused mail know why: it is tried.
+    papers.refused = read_refused({notice.patient_id for notice in notices if notice.again_of_id is None})
     consents = Consent.objects.live().filter(patient__in=patients)
     papers.consents = {(consent.patient_id, consent.purpose): consent for consent in consents}
     named = [session for session in sessions if papers.wants_detail(session.patient)]
@@ -161,6 +163,14 @@ def read_invites_sent(courses: Iterable[int], *, since: datetime) -> dict[int, l
 
 
 def read_refused(patients: Iterable[int]) -> set[tuple[int, str]]:
-    """Patients with the addresses that refuse their mail for good."""
-    failed = Notice.objects.filter(patient__in=patients, status=NoticeStatus.FAILED, channel=NoticeChannel.EMAIL)
-    return set(failed.order_by().values_list("patient", "recipient").distinct())
+    """Patients with the addresses that refuse their mail for good: none of theirs was taken there since."""
+    mails = Notice.objects.filter(patient__in=list(patients), channel=NoticeChannel.EMAIL).order_by()
+    pairs = mails.values_list("patient", "recipient")
+    failed = pairs.filter(status=NoticeStatus.FAILED).annotate(Max(Coalesce("failed_at", "sent_at", "due_at")))
+    refused = {(patient, address): at for patient, address, at in failed}
+    if not refused:
+        return set()
+    patients = {patient for patient, _address in refused}
+    sent = pairs.filter(status=NoticeStatus.SENT, patient__in=patients).annotate(Max("sent_at"))
+    taken = {(patient, address): at for patient, address, at in sent}
+    return {pair for pair, at in refused.items() if pair not in taken or taken[pair] < at}

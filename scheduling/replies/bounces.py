@@ -29,7 +29,7 @@ def take_bounce(bounce: Bounce, *, now: datetime) -> Taken:
     outcome = describe(bounce)
     if not bounce.is_final:
         Notice.objects.filter(pk=notice.pk, status=NoticeStatus.SENT).update(outcome=outcome)
-    elif fail(notice, outcome) and bounce.status != SPAM:
+    elif fail(notice, outcome, now=now) and bounce.status != SPAM:
         doubt(notice)
         call_list.call_instead(notice, now=now)
     return Taken(BOUNCE, outcome, notice.patient, notice.session, notice)
@@ -49,10 +49,10 @@ def describe(bounce: Bounce) -> str:
     return f"failed: returned ({bounce.status})" if bounce.is_final else f"sent; delayed on its way ({bounce.status})"
 
 
-def fail(notice: Notice, outcome: str) -> bool:
+def fail(notice: Notice, outcome: str, *, now: datetime) -> bool:
     """As after a refusal for good, nothing goes to that address from now on. Returned twice, it failed once."""
     out = Notice.objects.filter(pk=notice.pk, status__in=OUT).exclude(recipient="")
-    return bool(out.update(status=NoticeStatus.FAILED, outcome=outcome, claimed_until=None))
+    return bool(out.update(status=NoticeStatus.FAILED, outcome=outcome, claimed_until=None, failed_at=now))
 
 
 def doubt(notice: Notice) -> None:
