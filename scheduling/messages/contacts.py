@@ -20,7 +20,7 @@ from scheduling.messages.outbox import (
     read_ledger,
     read_sessions,
 )
-from scheduling.messages.rows import new_notice
+from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.sms.reach import channel_for, numbers_for
 from scheduling.messages.subscriptions import follow_subscriptions
 from scheduling.messages.told import is_ahead, is_invited
@@ -48,6 +48,7 @@ def courses_out_of_reach(*, now: datetime) -> set[int]:
         pk__in=Session.objects.filter(BEING_WITHDRAWN, start__gt=now).values("pk")
     )
     waiting = Notice.objects.filter(status=NoticeStatus.DUE, due_at__gt=now, kind__in=REMINDERS)
+    waiting = waiting.exclude(key__endswith=INSTEAD)
     others = waiting.exclude(patient__reminders_by=ReminderChannel.SMS)
     misled = others.filter(
         Q(channel=NoticeChannel.EMAIL) & ~GETS_MAIL
@@ -79,7 +80,7 @@ def follow_contact(course_id: int, *, now: datetime) -> None:
     ledger = read_ledger(course, now=now)
     ledger.new += [withdrawal_of(session, ledger) for session in pick(ledger, moved)]
     ledger.switch_channel()
-    if ledger.by_mail and not ledger.gets_invites:
+    if ledger.by_mail and not ledger.gets_invites and ledger.find(NoticeKind.COURSE_SUMMARY) is None:
         queue_changes(ledger, ledger.sessions)  # what an invite was about to tell
     queue_invites(ledger, ledger.sessions)
     queue_reminders(ledger)

@@ -117,7 +117,8 @@ def event_of(session: Session, *, detail: bool) -> Event:
     event.add("dtstart", session.start.astimezone(UTC))
     event.add("dtend", session.end.astimezone(UTC))
     event.add("summary", one_line(text.title))
-    event.add("location", one_line(text.place))
+    if place := one_line(text.place):
+        event.add("location", place)
     event.add("description", text.description)
     event.add("status", "CONFIRMED" if session.is_live else "CANCELLED")
     event.add("class", "PRIVATE")

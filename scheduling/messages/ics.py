@@ -45,7 +45,8 @@ def write_event(
     event.add("dtstart", start.astimezone(UTC))
     event.add("dtend", end.astimezone(UTC))
     event.add("summary", one_line(text.title))
-    event.add("location", one_line(text.place))
+    if place := one_line(text.place):  # an empty property is none to libical, and an error
+        event.add("location", place)
     event.add("description", text.description)
     event.add("organizer", address(organizer[0], CN=one_line(organizer[1])))
     event.add("attendee", attendee_of(method, attendee))

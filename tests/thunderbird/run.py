@@ -162,8 +162,10 @@ def tell(patient: Patient, sink: Sink) -> None:
 
 def describe(content: bytes) -> str:
     for part in message_from_bytes(content).walk():
-        if part.get_content_type() == "text/calendar":
-            lines = str(part.get_payload(decode=True), "utf-8").replace("\r\n ", "").splitlines() if part else []
+        if part.get_answertype() == "text/calendar":
+            answer = part.get_payload(decode=True)
+            text = answer.decode() if isinstance(answer, bytes) else ""
+            lines = text.replace("\r\n ", "").splitlines()
             wanted = ("METHOD", "UID", "SEQUENCE", "ATTENDEE")
             return "; ".join(line for line in lines if line.startswith(wanted))
     return "a mail without a calendar object"
