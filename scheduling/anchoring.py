@@ -9,12 +9,12 @@ from datetime import datetime
 from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.explaining import say_why
-from scheduling.locking import lock_resources
 from scheduling.models import Course, Session, SessionStatus
 from scheduling.planning import alone
 from scheduling.posing import Key, let_go, only_given, unlock, with_course
-from scheduling.replanning import REACH, TIME_LIMIT, move_rows
-from scheduling.seating import refuse_session, set_times
+from scheduling.replanning import REACH, TIME_LIMIT
+from scheduling.seating import lock_seats, refuse_session, set_times
+from scheduling.shifting import move_rows
 from scheduling.snapshots import Numbered, number_rows, read_problem
 
 DO_NOT_FIT = "The visits that are counted from this date cannot follow it."
@@ -37,7 +37,7 @@ def move_anchor(course: Course, anchor: Session, *, start: datetime, now: dateti
     # Resources are locked only once there is a plan: nobody else waits while it is looked for.
     for _ in range(2):
         posed, plan = _plan(problem, course, anchor)
-        lock_resources({int(hold.resource) for at in plan.sessions for hold in at.holds})
+        lock_seats(plan.sessions)
         problem = _pose(course, rows, key, start, to_come, now)
         if not engine.check(with_course(problem, posed), alone(plan)):
             return _write(course, problem, rows, {key, *to_come}, plan, shift=posed.shift_days, now=now)

@@ -19,13 +19,13 @@ from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.engine import CoursePlan, Interval
 from scheduling.findings import refusals_of
-from scheduling.locking import booking_transaction, lock_course, lock_patient, lock_resources, retried
+from scheduling.locking import booking_transaction, lock_course, lock_patient, retried
 from scheduling.messages import outbox
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.planning import FURTHEST, Proposal, cost_parts, propose_course
 from scheduling.posing import with_hours
 from scheduling.refusals import BookingRefused, refuse
-from scheduling.seating import insert_sessions
+from scheduling.seating import insert_sessions, lock_seats
 from scheduling.shapes import periods_of
 from scheduling.snapshots import protocol_of, read_problem
 
@@ -210,7 +210,7 @@ def book_plan(
     course: Course, plan: CoursePlan, *, now: datetime, by: User | None, also_free: Interval | None = None
 ) -> list[Session]:
     """Check the plan again under lock and write what of it is new. The course and its patient are locked already."""
-    lock_resources({int(hold.resource) for at in plan.sessions for hold in at.holds})
+    lock_seats(plan.sessions)
     prefetch_related_objects([course.version], "tracks__phases")
     course.open_periods = periods_of(course.version, (at.key for at in plan.sessions))
     problem = read_problem(site=course.site, courses=[course], now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime
 
 from clinic.models import User
@@ -12,12 +13,13 @@ from scheduling.booking import cancel_sessions
 from scheduling.findings import explain
 from scheduling.locking import booking_transaction, lock_course, lock_kinds, lock_session, retried
 from scheduling.messages import outbox
-from scheduling.models import Course, Hold, Session, SessionStatus
+from scheduling.models import Course, Session, SessionStatus
 from scheduling.planning import FURTHEST, alone, legal_starts_of
 from scheduling.posing import let_go, only_given, with_course
 from scheduling.refusals import BookingRefused, Refusal
-from scheduling.seating import claiming, free_seats, hold_rows, label, refuse_session, set_times
+from scheduling.seating import free_seats, label, refuse_session, set_times
 from scheduling.settling import settle_course
+from scheduling.shifting import move_rows
 from scheduling.snapshots import read_problem
 
 ANCHORED = "The visits of this course are counted from this date: move it, or stop the course."
@@ -39,34 +41,40 @@ def move_session(
     somebody has changed it since, the move is refused. The old seats are kept until the new ones are held.
     With the date that the course is counted from, its visits to come are planned again.
     """
+    start = start.replace(microsecond=0)
     with booking_transaction():
         course = lock_course(session.course_id)
         session = lock_session(session.pk, seen_at=seen_at)
-        _refuse_unmovable(session, start, now)
+        refuse_unmovable(session, start, now)
         if start == session.start:
             return session
         if session.visit_type.place == Place.EXTERNAL:
             return _move_anchor(course, session, start, override_reason, now=now)
         problem = read_locked_problem(course, session, now=now)
-        visit = problem.protocol_of(problem.courses[0]).visit_of(session.track.name, session.number)
-        old = list(session.holds.all())
+        key = (session.track.name, session.number)
+        visit = problem.protocol_of(problem.courses[0]).visit_of(*key)
         if override_reason:
-            set_times(session, start, site=course.site, minutes=visit.minutes)
-            seats = free_seats(session, visit.holds, prefer=old)
+            placed = engine.PlacedSession(*key, start, seats_at(session, start, visit))
         else:
-            seats = list(_legal_placement(problem, session, start, old, visit).holds)
-            set_times(session, start, site=course.site, minutes=visit.minutes)
-        _write_move(session, hold_rows(session, visit.holds, seats), override_reason, now=now)
+            placed = legal_placement(problem, session, start)
+        move_rows(course, problem.protocol_of(problem.courses[0]), {key: (session, placed)}, now=now)
+        _keep_reason(session, override_reason)
         outbox.sessions_changed(course, [session], now=now)
     return session
 
 
 def _move_anchor(course: Course, anchor: Session, start: datetime, override_reason: str, *, now: datetime) -> Session:
     moved = move_anchor(course, anchor, start=start.replace(second=0, microsecond=0), now=now)
-    anchor.override_reason = override_reason[:200]
-    anchor.save(update_fields=["override_reason"])
+    _keep_reason(anchor, override_reason)
     outbox.sessions_changed(course, moved, now=now)
     return anchor
+
+
+def _keep_reason(session: Session, override_reason: str) -> None:
+    """Why a rule was set aside; of a time that keeps them all the reason is empty already."""
+    if override_reason:
+        session.override_reason = override_reason[:200]
+        session.save(update_fields=["override_reason"])
 
 
 def read_locked_problem(course: Course, session: Session, *, now: datetime) -> engine.Problem:
@@ -76,7 +84,7 @@ def read_locked_problem(course: Course, session: Session, *, now: datetime) -> e
     return only_given(read_problem(site=course.site, courses=[course], now=now))
 
 
-def _refuse_unmovable(session: Session, start: datetime, now: datetime) -> None:
+def refuse_unmovable(session: Session, start: datetime, now: datetime) -> None:
     _refuse_unless_to_come(session, "moved", now)
     if start <= now:
         raise refuse_session(session, "A visit cannot be moved into the past.", rule="past")
@@ -93,33 +101,35 @@ def _refuse_unless_to_come(session: Session, act: str, now: datetime) -> None:
         raise refuse_session(session, f"This visit cannot be {act}: it is over. Record what became of it.", rule="past")
 
 
-def _legal_placement(
-    problem: engine.Problem, session: Session, start: datetime, old: list[Hold], visit: engine.Visit
-) -> engine.PlacedSession:
-    key = (session.track.name, session.number)
+def legal_placement(problem: engine.Problem, session: Session, start: datetime) -> engine.PlacedSession:
+    """The session at a start that keeps every rule, all others staying; or BookingRefused with each that it breaks."""
     day = start.astimezone(session.site.zone).date()
-    for offer in legal_starts_of(problem, key, day, day):
+    for offer in legal_starts_of(problem, (session.track.name, session.number), day, day):
         if offer.start == start:
             return offer
-    raise BookingRefused(_reasons_against(problem, session, start, old, visit))
+    raise BookingRefused(_reasons_against(problem, session, start))
 
 
-def _reasons_against(
-    problem: engine.Problem, session: Session, start: datetime, old: list[Hold], visit: engine.Visit
-) -> list[Refusal]:
+def seats_at(session: Session, start: datetime, visit: engine.Visit) -> tuple[engine.PlacedHold, ...]:
+    """Free seats for the session at another start, those it has now first; or BookingRefused."""
+    there = copy(session)
+    set_times(there, start, site=session.site, minutes=visit.minutes)
+    return tuple(free_seats(there, visit.holds, prefer=session.holds.all()))
+
+
+def _reasons_against(problem: engine.Problem, session: Session, start: datetime) -> list[Refusal]:
     """Every rule that a session at this start would break, with the seats it would have to take."""
     key = (session.track.name, session.number)
-    was = session.start
+    visit = problem.protocol_of(problem.courses[0]).visit_of(*key)
     refusals: list[Refusal] = []
-    set_times(session, start, site=session.site, minutes=visit.minutes)
     try:
-        seats = free_seats(session, visit.holds, prefer=old)
+        seats = seats_at(session, start, visit)
     except BookingRefused as refused:
         refusals += refused.refusals
-        seats = [engine.PlacedHold(n.kind, str(h.resource_id), h.seat) for n, h in zip(visit.holds, old, strict=False)]
-    set_times(session, was, site=session.site, minutes=visit.minutes)
+        old = zip(visit.holds, session.holds.all(), strict=False)
+        seats = tuple(engine.PlacedHold(need.kind, str(hold.resource_id), hold.seat) for need, hold in old)
     free = let_go(problem.courses[0], {key})
-    placed = engine.PlacedSession(*key, start, tuple(seats))
+    placed = engine.PlacedSession(*key, start, seats)
     plan = engine.CoursePlan(free.id, engine.PLANNED, (*free.locked, placed))
     posed = with_course(problem, free)
     found = explain(engine.check(posed, alone(plan)), posed, site=session.site)
@@ -128,27 +138,6 @@ def _reasons_against(
     return [*found, *refusals] or [
         Refusal("This time is not offered for the visit.", session=label(session), rule="start")
     ]
-
-
-def _write_move(session: Session, holds: list[Hold], override_reason: str, *, now: datetime) -> None:
-    session.sequence += 1
-    session.override_reason, session.changed_at = override_reason[:200], now
-    with claiming([session], holds):
-        # One transaction: nobody else sees the old seats free before the new ones are held.
-        session.holds.all().delete()
-        session.save(
-            update_fields=[
-                "start",
-                "end",
-                "local_date",
-                "local_time",
-                "timezone",
-                "sequence",
-                "override_reason",
-                "changed_at",
-            ]
-        )
-        Hold.objects.bulk_create(holds)
 
 
 @retried

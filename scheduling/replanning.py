@@ -14,7 +14,7 @@ from protocols.models.shape import MissedPolicy
 from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.booking import cancel_sessions
-from scheduling.locking import lock_kinds, lock_resources
+from scheduling.locking import lock_kinds
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.planning import alone, legal_starts_of
 from scheduling.posing import (
@@ -27,15 +27,15 @@ from scheduling.posing import (
     unlock,
     with_course,
 )
-from scheduling.seating import claiming, free_seats, hold_rows, insert_sessions, refuse_session, set_times
+from scheduling.seating import claiming, free_seats, hold_rows, insert_sessions, lock_seats, refuse_session
+from scheduling.shifting import move_rows
 from scheduling.snapshots import Numbered, number_rows, protocol_of, read_problem
 
 REACH = timedelta(days=90)
 """How far beyond the course's last session a missed one is looked for a place."""
 TIME_LIMIT = 3.0
-PARKED = timedelta(days=365 * 400)
 PARKED_NUMBERS = 10_000
-"""Out of the way of every true number and time while rows trade places."""
+"""Out of the way of every true number while rows trade places."""
 JUDGED = {4, 5, 8}
 """Rules that sessions which keep their time may break by taking another number: gaps, links, overlaps."""
 
@@ -76,7 +76,7 @@ def replan_missed(course: Course, missed: Session, *, now: datetime, by: User | 
         if found is None:
             break
         attempt, plan = found
-        lock_resources({int(hold.resource) for at in plan.sessions for hold in at.holds})
+        lock_seats(plan.sessions)
         if not _broken(_read(course, missed, rows, now), attempt.posed, plan):
             return Replan(policy, _write(course, problem, attempt, plan, now=now, by=by))
     return Replan(policy)
@@ -130,7 +130,7 @@ def _attempts(
     moved_up = {_moved_up(k, key): row for k, row in rows.items() if k != key}
     before = [local_date(problem, at) for at in closed.locked if at.key[0] == key[0]]
     late = shift_after(problem, closed, last, max([*before, missed.local_date]))
-    to_come = {k for k, row in moved_up.items() if _may_move(row, now)}
+    to_come = {k for k, row in moved_up.items() if may_move(row, now)}
     if not any(_changes_visit(problem, posed, k, row) for k, row in moved_up.items()):
         yield Attempt(replace(closed, shift_days=late), moved_up, last, frozenset(to_come))
     current = unlock(closed, to_come)
@@ -146,7 +146,8 @@ def _moved_up(key: Key, missed: Key) -> Key:
     return (key[0], key[1] - 1) if key[0] == missed[0] and key[1] > missed[1] else key
 
 
-def _may_move(row: Session, now: datetime) -> bool:
+def may_move(row: Session, now: datetime) -> bool:
+    """Neither begun, recorded nor given up, and no date elsewhere, which others set."""
     return row.status == SessionStatus.BOOKED and row.start > now and row.visit_type.place != Place.EXTERNAL
 
 
@@ -217,39 +218,6 @@ def _renumber(rows: Mapping[Key, Session], *, now: datetime) -> None:
     for number, row in changed:
         row.number, row.changed_at = number, now
         row.save(update_fields=["number", "changed_at"])
-
-
-def move_rows(
-    course: Course,
-    protocol: engine.Protocol,
-    rows: Mapping[Key, tuple[Session, engine.PlacedSession]],
-    *,
-    now: datetime,
-) -> list[Session]:
-    """Write new times and seats of sessions that moved; those that only changed seats are told to nobody."""
-    changed: list[tuple[Session, engine.Visit, engine.PlacedSession]] = []
-    for key, (row, at) in rows.items():
-        visit = protocol.visit_of(*key)
-        held = [engine.PlacedHold(h.resource.kind_id, str(h.resource_id), h.seat) for h in row.holds.all()]
-        if at.start != row.start or list(at.holds) != held or row.end - row.start != timedelta(minutes=visit.minutes):
-            changed.append((row, visit, at))
-    ids = [row.pk for row, _, _ in changed]
-    Hold.objects.filter(session__in=ids).delete()
-    # Out of each other's way first: two sessions of one patient may trade places.
-    Session.objects.filter(pk__in=ids).update(start=F("start") + PARKED, end=F("end") + PARKED)
-    told = []
-    for row, visit, at in changed:
-        was = (row.start, row.end)
-        set_times(row, at.start, site=course.site, minutes=visit.minutes)
-        if (row.start, row.end) != was:
-            row.sequence += 1
-            told.append(row)
-        row.changed_at = now
-        holds = hold_rows(row, visit.holds, at.holds)
-        with claiming([row], holds):
-            row.save(update_fields=["start", "end", "local_date", "local_time", "timezone", "sequence", "changed_at"])
-            Hold.objects.bulk_create(holds)
-    return told
 
 
 def take_back_replan(course: Course, missed: Session, *, now: datetime, by: User | None) -> list[Session]:

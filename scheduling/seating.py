@@ -15,6 +15,7 @@ from django.db.models import Q
 from clinic.models import Resource, ResourceKind, Site, User
 from protocols.models import Track, VisitType
 from scheduling import engine
+from scheduling.locking import lock_resources
 from scheduling.models import Course, Driver, Hold, Session
 from scheduling.refusals import BookingRefused, Refusal, refuse
 from scheduling.words import say_time
@@ -65,6 +66,11 @@ def insert_sessions(
         Hold.objects.bulk_create(holds)
         Driver.objects.bulk_create(Driver(session=row, changed_at=now) for row in rows if row.visit_type.sedating)
     return rows
+
+
+def lock_seats(placed: Iterable[engine.PlacedSession]) -> None:
+    """The resources that these sessions would sit on."""
+    lock_resources({int(hold.resource) for at in placed for hold in at.holds})
 
 
 def set_times(session: Session, start: datetime, *, site: Site, minutes: int) -> None:

@@ -5,7 +5,7 @@
     cost(problem, result) -> CostParts
     legal_starts(problem, course_id, track, number, *, fixed=None, from_date=None, to_date=None) -> list[Offer]
     openings(problem, visit, from_date, to_date) -> list[Offer]
-    Around(problem, time_limit=).plan({key: start}, ceiling=) -> CoursePlan
+    Around(problem, time_limit=).plan({key: start}, most=None) -> CoursePlan
     fill(problem, windows, out_of_time) -> Filling
     closed_windows(problem, course, windows, out_of_time) -> list of windows
     relaxed(problem, course_id, relaxation) -> Problem
