@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum, auto
 
-from django.db.models import F
-
 from scheduling.models import PatientLink, SessionStatus
 
 
@@ -29,12 +27,16 @@ def state_of(link: PatientLink, *, now: datetime) -> LinkState:
 
 def use_up(link: PatientLink, *, now: datetime) -> bool:
     """Claim the one last act. False says that another one came first, or that the visit has changed meanwhile."""
-    unused = PatientLink.objects.filter(pk=link.pk, used_at=None, expires_at__gt=now)
-    as_it_stood = unused.filter(session__sequence=F("sequence"), session__status=SessionStatus.BOOKED)
-    return bool(as_it_stood.update(used_at=now))
+    if not hold_open(link, now=now):
+        return False
+    return bool(PatientLink.objects.filter(pk=link.pk, used_at=None).update(used_at=now))
 
 
 def hold_open(link: PatientLink, *, now: datetime) -> bool:
-    """Lock the link for an act that leaves it open, so that such acts come one after another; False once it is dead."""
-    rows = PatientLink.objects.select_related("session").select_for_update(of=("self",))
-    return state_of(rows.get(pk=link.pk), now=now) == LinkState.OPEN
+    """Lock the link, so that its acts come one after another, and look again; False once it is dead.
+
+    Two statements: one that waits for a lock sees the rows it joins as they were before it waited.
+    """
+    PatientLink.objects.select_for_update().get(pk=link.pk)
+    current = PatientLink.objects.select_related("session").get(pk=link.pk)
+    return state_of(current, now=now) == LinkState.OPEN
