@@ -21,7 +21,6 @@ LIBRARY_NAMES = (
     gettext_noop("Infusion visit"),
     gettext_noop("Injection visit"),
     gettext_noop("Long infusion visit"),
-    gettext_noop("Placement of the trial leads"),
     gettext_noop("Removal of the trial leads"),
     gettext_noop("Stimulation session"),
     gettext_noop("Supervised oral dose"),
