@@ -166,11 +166,11 @@ def read_refused(patients: Iterable[int]) -> set[tuple[int, str]]:
     """Patients with the addresses that refuse their mail for good: none of theirs was taken there since."""
     mails = Notice.objects.filter(patient__in=list(patients), channel=NoticeChannel.EMAIL).order_by()
     pairs = mails.values_list("patient", "recipient")
-    failed = pairs.filter(status=NoticeStatus.FAILED).annotate(Max(Coalesce("failed_at", "sent_at", "due_at")))
+    failed = pairs.filter(status=NoticeStatus.FAILED).annotate(at=Max(Coalesce("failed_at", "sent_at", "due_at")))
     refused = {(patient, address): at for patient, address, at in failed}
     if not refused:
         return set()
     patients = {patient for patient, _address in refused}
-    sent = pairs.filter(status=NoticeStatus.SENT, patient__in=patients).annotate(Max("sent_at"))
+    sent = pairs.filter(status=NoticeStatus.SENT, patient__in=patients).annotate(at=Max("sent_at"))
     taken = {(patient, address): at for patient, address, at in sent}
     return {pair for pair, at in refused.items() if pair not in taken or taken[pair] < at}
