@@ -130,13 +130,20 @@ def rearrange(
     with booking_transaction():
         course = lock_course(session.course_id)
         session = lock_session(session.pk, seen_at=seen_at)
-        # Seats are locked only once there is a plan: nobody else waits while it is looked for.
-        found = _find_as_shown(course, session, question, expected, now)
-        for _ in range(2):
-            lock_seats(found.plan.sessions)
-            before, found = found, _find_as_shown(course, session, question, expected, now)
-            if found.plan.sessions == before.plan.sessions:
-                return _write(course, found, now=now)
+        return move_as_shown(course, session, question, expected, now=now)
+
+
+def move_as_shown(
+    course: Course, session: Session, question: Question, expected: str, *, now: datetime
+) -> list[Session]:
+    """As `rearrange`, of a course that is locked already."""
+    # Seats are locked only once there is a plan: nobody else waits while it is looked for.
+    found = _find_as_shown(course, session, question, expected, now)
+    for _ in range(2):
+        lock_seats(found.plan.sessions)
+        before, found = found, _find_as_shown(course, session, question, expected, now)
+        if found.plan.sessions == before.plan.sessions:
+            return _write(course, found, now=now)
     raise refuse_session(session, TAKEN, rule="seat")
 
 
@@ -169,9 +176,7 @@ def find_moves(course: Course, session: Session, question: Question, *, now: dat
     refuse_unmovable(session, question.start, now)
     if session.visit_type.place == Place.EXTERNAL:
         raise refuse_session(session, ELSEWHERE, rule="status")
-    rows = number_rows(course.sessions.select_related("track", "visit_type", "site").order_by("pk"))
-    horizon_end = max(row.local_date for row in rows.values()) + REACH
-    problem = only_given(read_problem(site=course.site, courses=[course], now=now, horizon_end=horizon_end))
+    rows, problem = read_course(course, now=now)
     key = (session.track.name, session.number)
     if question.following:
         return _plan(problem, session, rows, question)
@@ -184,6 +189,13 @@ def find_moves(course: Course, session: Session, question: Question, *, now: dat
         plan = engine.CoursePlan(posed.courses[0].id, engine.PLANNED, (*posed.courses[0].locked, placed))
         return Found(rows, posed, plan, show_moves(session, question.start, rows, plan))
     return _plan(problem, session, rows, question, reasons)
+
+
+def read_course(course: Course, *, now: datetime) -> tuple[Numbered, engine.Problem]:
+    """The course's sessions, and its problem with all of them given."""
+    rows = number_rows(course.sessions.select_related("track", "visit_type", "site").order_by("pk"))
+    horizon_end = max(row.local_date for row in rows.values()) + REACH
+    return rows, only_given(read_problem(site=course.site, courses=[course], now=now, horizon_end=horizon_end))
 
 
 def _plan(
@@ -230,6 +242,12 @@ def show_moves(session: Session, start: datetime, rows: Numbered, plan: engine.C
     moved.sort(key=lambda pair: (pair[0].pk != session.pk, pair[1]))
     shifts = (Shift(row.pk, row.track.name, row.number, row.start, new.astimezone(UTC)) for row, new in moved)
     return Rearrangement(session.pk, start, tuple(shifts))
+
+
+def show_start(session: Session, start: datetime) -> Rearrangement:
+    """The session alone at another start."""
+    shift = Shift(session.pk, session.track.name, session.number, session.start, start.astimezone(UTC))
+    return Rearrangement(session.pk, start, (shift,))
 
 
 def _why_not(
