@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from scheduling.models import Announcement, PickUp, Session
 from scheduling.replies.mail import CalendarReply, fold
 
@@ -35,7 +37,7 @@ def find_patient(uid: UUID) -> Invited | None:
     rows = Announcement.objects.select_for_update(of=("self",)).select_related(
         "session__patient", "session__course__site"
     )
-    told = rows.filter(session__uid=uid).exclude(invited_to="").first()
+    told = rows.filter(Q(event_uid=uid) | Q(event_uid=None, session__uid=uid)).exclude(invited_to="").first()
     if told is None or told.invited_sequence is None:
         return None
     session = told.session
