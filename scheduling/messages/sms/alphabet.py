@@ -40,7 +40,7 @@ def cut(text: str, longest: int) -> str:
     kept = text[: max(longest - 1, 0)]
     while length(kept) > longest - 1:
         kept = kept[:-1]
-    whole = kept.rpartition(" ")[0]
+    whole = kept.rpartition(" ")[0].rstrip(" .,-&/(")
     if len(whole) >= longest // 2:
         return whole
-    return kept.rstrip(" .,-&") + "." if kept else ""
+    return f"{kept.rstrip(' .,-&/(')}." if kept else ""

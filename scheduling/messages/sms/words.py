@@ -27,8 +27,8 @@ def listed(words: str) -> frozenset[str]:
 
 
 POLITE = listed(
-    "please pls plz thanks thank you thx hi hello hey ok okay now asap already immediately sir just "
-    "por favor gracias hola ya ahora"
+    "please pls plz thanks thank you thx hi hello hey now asap already immediately sir just "
+    "por favor gracias hola ahora"
 )
 STOP_WORDS = listed(
     "stop stopall stopp end quit revoke optout unsubscribe unsub unsubscribed remove stopping stops "
@@ -36,7 +36,7 @@ STOP_WORDS = listed(
 )
 CANCEL_WORDS = listed("cancel canceled cancelled cancell canceling cancelar cancela cancele cancelen")
 CONFIRM_WORDS = listed(
-    "c yes y yep yeah yup confirm confirmed confirming si s confirmo confirmar confirmado confirmada"
+    "c ok okay yes y yep yeah yup confirm confirmed confirming si s confirmo confirmar confirmado confirmada"
 )
 CALL_WORDS = listed("r reschedule call")
 START_WORDS = listed("start unstop subscribe resume empezar iniciar reanudar")
@@ -81,7 +81,7 @@ def read_text(text: str) -> Meaning:
     if words and all(is_like(word, CANCEL_WORDS, CANCEL_TYPED) for word in words):
         return Meaning.CANCEL
     if not words:
-        return Meaning.CONFIRM if said.split() in (["ok"], ["okay"]) else Meaning.OTHER
+        return Meaning.OTHER
     for meaning, known in (
         (Meaning.CONFIRM, CONFIRM_WORDS),
         (Meaning.START, START_WORDS),
@@ -104,11 +104,11 @@ def simplify(text: str) -> str:
 def is_opt_out(said: str, words: list[str]) -> bool:
     if ABOUT_THE_WAY.search(said):
         return False
-    if OPTING_OUT.search(said):
+    if OPTING_OUT.search(said) or OPTING_OUT.search(" ".join(words)):
         return True
     if not words or len(words) > SHORT:
         return False
-    if all(is_like(word, STOP_WORDS, TYPED_OFTEN) for word in words):
+    if all(is_like(word, STOP_WORDS, TYPED_OFTEN) for word in words if word != "ya") and words != ["ya"]:
         return True
     return any(word in {"stop", "stopall", "unsubscribe", "optout"} for word in words)
 
