@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from clinic.models.site import PatientMoves
 from scheduling.answers import latest_answer, record_answer
 from scheduling.drivers import name_driver
 from scheduling.locking import booking_transaction, retried
 from scheduling.models import Answer, AnswerKind, AnswerSource, PatientLink
+from scheduling.offers import ask_for_time, take_offer
 from scheduling.patient.opening import hold_open, use_up
 
 PLEASE_CALL = "Asks to be called."
@@ -50,20 +52,39 @@ def cannot_come(link: PatientLink, *, please_call: bool, now: datetime) -> bool:
     return True
 
 
+@retried
+def choose_time(link: PatientLink, *, start: datetime, expected: str, now: datetime) -> bool:
+    """Move the visit, or ask the front desk to; BookingRefused where it is not to be had any more as it was shown."""
+    session = link.session
+    with booking_transaction():
+        if not use_up(link, now=now):
+            return False
+        if session.site.patient_moves == PatientMoves.DIRECT:
+            take_offer(session, start=start, now=now, expected_sequence=link.sequence, expected=expected)
+            session.refresh_from_db(fields=["sequence"])
+            record(link, AnswerKind.MOVED, now=now, sequence=session.sequence, wanted_start=start)
+        else:
+            ask_for_time(session, start=start, now=now, key=next_key(link, AnswerKind.MOVE_WANTED), expected=expected)
+    return True
+
+
 def record(link: PatientLink, kind: AnswerKind, *, now: datetime, sequence: int | None = None, **fields: Any) -> Answer:
-    """Under the lock of the link, so that the number in its key stands for one press of one button."""
-    beginning = f"page:{link.uuid}:{kind}:"
-    earlier = Answer.objects.filter(key__startswith=beginning).count()
     return record_answer(
         patient=link.patient,
         session=link.session,
         kind=kind,
         source=AnswerSource.PAGE,
-        key=f"{beginning}{earlier + 1}",
+        key=next_key(link, kind),
         now=now,
         sequence=link.sequence if sequence is None else sequence,
         **fields,
     )
+
+
+def next_key(link: PatientLink, kind: AnswerKind) -> str:
+    """Under the lock of the link, so that its number stands for one press of one button."""
+    beginning = f"page:{link.uuid}:{kind}:"
+    return f"{beginning}{Answer.objects.filter(key__startswith=beginning).count() + 1}"
 
 
 def last_act(link: PatientLink) -> Answer | None:

@@ -16,9 +16,9 @@ from django.utils import timezone, translation
 from django.views.csrf import csrf_failure
 from django.views.decorators.http import require_http_methods
 
-from scheduling.messages.links import find_link
+from scheduling.messages.links import find_link, link_to
 from scheduling.messages.wording import event_title, moment_text
-from scheduling.models import PatientLink
+from scheduling.models import PatientLink, Session
 from scheduling.patient.acts import last_act
 from scheduling.patient.opening import LinkState, state_of
 from scheduling.refusals import BookingRefused
@@ -63,9 +63,13 @@ class Visitor:
 
     def go(self, page: str = "patient_page") -> HttpResponse:
         """After a form, so that going back or reloading sends nothing again."""
-        response = HttpResponseRedirect(self.address(page))
-        response.status_code = 303
-        return response
+        return HttpResponseRedirect(self.address(page), status=303)
+
+    def go_to_link(self, moved: Session) -> HttpResponse:
+        """A visit that has moved has a link of its own."""
+        address = link_to(moved, now=self.now)
+        query = "" if self.language == self.link.patient.language else f"?lang={self.language}"
+        return HttpResponseRedirect(address + query, status=303)
 
     def show_used(self, *, status: int = 410) -> HttpResponse:
         return self.show("done", status=status, act=last_act(self.link))

@@ -42,12 +42,11 @@ def tell_driver(visitor: Visitor) -> HttpResponse:
     values = clean_driver(kind=kind, **typed)
     faults = find_driver_faults(session, **values)
     if faults:
-        return show_driver_form(visitor, {**typed, "kind": kind}, faults, status=422)
+        return show_driver_form(visitor, {**typed, "kind": kind}, faults)
     acts.tell_driver(visitor.link, **values, now=visitor.now)
     return visitor.go()
 
 
-def show_driver_form(
-    visitor: Visitor, values: dict[str, str], faults: dict[str, str], *, status: int = 200
-) -> HttpResponse:
-    return visitor.show("driver", status=status, values=values, faults=faults, is_ride=values["kind"] == "ride_service")
+def show_driver_form(visitor: Visitor, values: dict[str, str], faults: dict[str, str]) -> HttpResponse:
+    is_ride = values["kind"] == DriverKind.RIDE_SERVICE
+    return visitor.show("driver", values=values, faults=faults, is_ride=is_ride)

@@ -9,6 +9,7 @@ from scheduling.patient.answering import cannot_come, confirm, tell_driver
 from scheduling.patient.feed import show_feed
 from scheduling.patient.inbound_mail import take_mail
 from scheduling.patient.inbound_sms import receive_fate, receive_text
+from scheduling.patient.times import show_times, take_time
 from scheduling.patient.visit_page import show_visit
 
 urlpatterns: list[URLPattern] = [
@@ -16,7 +17,8 @@ urlpatterns: list[URLPattern] = [
     path("v/<str:token>/confirm", confirm, name="patient_confirm"),
     path("v/<str:token>/driver", tell_driver, name="patient_driver"),
     path("v/<str:token>/cannot-come", cannot_come, name="patient_cannot_come"),
-    path("v/<str:token>/time", show_unknown, name="patient_times"),
+    path("v/<str:token>/time", show_times, name="patient_times"),
+    path("v/<str:token>/time/<str:at>", take_time, name="patient_take_time"),
     re_path(r"^v/", show_unknown),
     re_path(r"^f/(?P<token>[\w-]{22})(?:\.ics)?$", show_feed),
     path("in/mail", take_mail, name="inbound_mail"),

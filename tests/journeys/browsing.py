@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -16,9 +16,11 @@ document.addEventListener("securitypolicyviolation",
 
 
 @contextmanager
-def clean_page(chromium: Browser, *, width: int = 1400, height: int = 900) -> Iterator[Page]:
+def clean_page(chromium: Browser, *, width: int = 1400, height: int = 900, **options: Any) -> Iterator[Page]:
     """A page that must not have complained by the end."""
-    context = chromium.new_context(viewport={"width": width, "height": height}, timezone_id="America/New_York")
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, timezone_id="America/New_York", **options
+    )
     page = context.new_page()
     page.set_default_timeout(20_000)
     complaints: list[str] = []
