@@ -55,6 +55,7 @@ def repeat(notice: Notice, *, now: datetime, by: User) -> Notice:
         channel=notice.channel,
         sequence=session.sequence if session is not None and not is_withdrawal else notice.sequence,
         recipient=notice.recipient,
+        event_uid=notice.event_uid,
         answer=notice.answer,
         pick_up=notice.pick_up,
         due_at=now,

@@ -119,8 +119,9 @@ def compose_withdrawal(notice: Notice, papers: Papers, now: datetime) -> Compose
     if papers.is_refused(session.patient, notice.recipient):
         return NotNeeded("skipped: the address refuses mail")
     letter = write_calendar_letter(
-        session, "CANCEL", notice.recipient, now, sequence=notice.sequence, is_withdrawal=session.is_live
-    )
+        session, "CANCEL", notice.recipient, now,
+        uid=notice.event_uid, sequence=notice.sequence, is_withdrawal=session.is_live,
+    )  # fmt: skip
     return replace(letter, told=())
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -23,8 +25,17 @@ from scheduling.messages.outbox import (
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.sms.reach import channel_for, numbers_for
 from scheduling.messages.subscriptions import follow_subscriptions
-from scheduling.messages.told import is_ahead, is_invited
-from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session, SessionStatus
+from scheduling.messages.told import event_uid, is_ahead, is_invited
+from scheduling.models import (
+    Announcement,
+    Course,
+    Notice,
+    NoticeChannel,
+    NoticeKind,
+    NoticeStatus,
+    Session,
+    SessionStatus,
+)
 
 GETS_MAIL = Q(patient__channel__in=BY_EMAIL) & ~Q(patient__email="")
 GETS_INVITES = Q(patient__channel=Channel.EMAIL) & ~Q(patient__email="")
@@ -78,7 +89,9 @@ def follow_contact(course_id: int, *, now: datetime) -> None:
     moved = [session for session in read_sessions(course) if is_invited_elsewhere(session, course, now)]
     Session.objects.filter(pk__in=[session.pk for session in moved]).update(sequence=F("sequence") + 1, changed_at=now)
     ledger = read_ledger(course, now=now)
-    ledger.new += [withdrawal_of(session, ledger) for session in pick(ledger, moved)]
+    withdrawn = pick(ledger, moved)
+    ledger.new += [withdrawal_of(session, ledger) for session in withdrawn]
+    retire_events(withdrawn)
     ledger.switch_channel()
     if ledger.by_mail and not ledger.gets_invites and ledger.find(NoticeKind.COURSE_SUMMARY) is None:
         queue_changes(ledger, ledger.sessions)  # what an invite was about to tell
@@ -93,6 +106,13 @@ def is_invited_elsewhere(session: Session, course: Course, now: datetime) -> boo
     return is_invited(session) and is_ahead(session, now=now) and session.announcement.invited_to != here
 
 
+def retire_events(sessions: Sequence[Session]) -> None:
+    """After CANCEL a UID is dead: the next invite is another event, also to an address that had the first one."""
+    for session in sessions:
+        session.announcement.event_uid = uuid4()
+    Announcement.objects.bulk_update([session.announcement for session in sessions], ["event_uid"])
+
+
 def withdrawal_of(session: Session, ledger: Ledger) -> Notice:
     """RFC 5546 3.2.5: who is no longer an attendee gets a CANCEL of their own."""
     return new_notice(
@@ -101,6 +121,7 @@ def withdrawal_of(session: Session, ledger: Ledger) -> Notice:
         kind=NoticeKind.WITHDRAWAL,
         key=f"withdrawal:{session.uuid}:{session.sequence}",
         recipient=session.announcement.invited_to,
+        event_uid=event_uid(session),
         sequence=session.sequence,
         due_at=ledger.now,
         now=ledger.now,

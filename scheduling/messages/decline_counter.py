@@ -12,7 +12,7 @@ from scheduling.messages.ics import EventText, write_event
 from scheduling.messages.letters import event_description, write_list_letter
 from scheduling.messages.papers import Papers
 from scheduling.messages.sender import one_line, sender_address
-from scheduling.messages.told import announcement_of, is_ahead, is_told
+from scheduling.messages.told import announcement_of, event_uid, is_ahead, is_told
 from scheduling.messages.wording import event_title, place_text
 from scheduling.models import Notice, Session
 
@@ -47,7 +47,7 @@ def write_answer(session: Session, papers: Papers, recipient: str, sequence: int
     title = event_title(session, site, detail=papers.wants_detail(session.patient))
     return write_event(
         method="DECLINECOUNTER",
-        uid=str(session.uid),
+        uid=str(event_uid(session)),
         sequence=sequence,
         start=session.start,
         end=session.end,

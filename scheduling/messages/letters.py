@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
@@ -17,7 +18,7 @@ from protocols.models.visit import Place
 from scheduling.messages.ics import EventText, Method, write_event
 from scheduling.messages.pick_ups import PickUpTold
 from scheduling.messages.sender import one_line, sender_address
-from scheduling.messages.told import Told, stated_start
+from scheduling.messages.told import Told, event_uid, stated_start
 from scheduling.messages.visit_names import visit_name
 from scheduling.messages.wording import Appointment, describe, event_title, place_text, short_text, time_text
 from scheduling.models import Session
@@ -54,16 +55,18 @@ def write_calendar_letter(
     is_withdrawal: bool = False,
     link: str = "",
     detail: bool = False,
+    uid: UUID | None = None,
 ) -> Letter:
     """A withdrawal takes the event out of a former address's calendar; the appointment itself stands."""
     site, patient, cancelled = session.site, session.patient, method == "CANCEL"
+    uid = uid or event_uid(session)
     sequence = session.sequence if sequence is None else sequence
     start = stated_start(session, cancelled=cancelled)
     local = start.astimezone(ZoneInfo(session.timezone))
     title = event_title(session, site, detail=detail)
     event = write_event(
         method=method,
-        uid=str(session.uid),
+        uid=str(uid),
         sequence=sequence,
         start=start,
         end=start + (session.end - session.start),
@@ -83,7 +86,7 @@ def write_calendar_letter(
         recipient=recipient,
         template="withdraw" if is_withdrawal else "cancel" if cancelled else "invite",
         subject=f"{prefix}{title}, {short_text(local)}",
-        facts=f"{method} {session.uid} {sequence} {start.isoformat()}",
+        facts=f"{method} {uid} {sequence} {start.isoformat()}",
         has_clinic=not cancelled and session.visit_type.place == Place.CLINIC,
         is_update=is_update,
         link=link,

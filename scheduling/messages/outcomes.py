@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Coalesce
 
 from scheduling.messages import call_list
 from scheduling.messages.claiming import ours
@@ -46,9 +47,11 @@ def mark_sent(notice: Notice, now: datetime) -> str:
 
 def withdraw(notice: Notice, address: str, now: datetime) -> None:
     """The patient's address changed and nobody said so: the old one still shows the event."""
+    there = Announcement.objects.filter(session=notice.session_id)
     row = new_notice(
         course=notice.course,
         session_id=notice.session_id,
+        event_uid=there.values_list(Coalesce("event_uid", "session__uid"), flat=True).first(),
         kind=NoticeKind.WITHDRAWAL,
         key=f"withdrawal:{notice.key}",
         recipient=address,

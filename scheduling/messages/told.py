@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from clinic.models import Site
 from scheduling.models import Announcement, Session, SessionStatus
@@ -23,6 +24,12 @@ class Told:
 
 def announcement_of(session: Session) -> Announcement | None:
     return getattr(session, "announcement", None)
+
+
+def event_uid(session: Session) -> UUID:
+    """Of the event in the patient's calendar: the session's own, until it was called off there (RFC 5546 3.2.5)."""
+    told = announcement_of(session)
+    return session.uid if told is None or told.event_uid is None else told.event_uid
 
 
 def is_invited(session: Session) -> bool:

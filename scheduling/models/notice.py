@@ -58,6 +58,12 @@ class Announcement(models.Model):
     came_back = models.BooleanField(default=False, help_text="The message that said so was returned to us.")
     invited_to = models.EmailField(blank=True, help_text="Address the invite went to; empty before the first invite.")
     invited_sequence = models.PositiveIntegerField(null=True, blank=True)
+    event_uid = models.UUIDField(
+        null=True,
+        editable=False,
+        unique=True,
+        help_text="UID of the event, once the one with the session's own UID was called off.",
+    )
     told_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -110,6 +116,7 @@ class Notice(models.Model):
         related_name="notices",
         help_text="The event of a driver's calendar that it tells.",
     )
+    event_uid = models.UUIDField(null=True, editable=False, help_text="UID of the event that a withdrawal calls off.")
     recipient = models.CharField(max_length=254, blank=True, help_text="The address or number it was last tried at.")
     provider_id = models.CharField(max_length=64, blank=True, help_text="What the provider calls the message.")
     status = models.CharField(max_length=8, choices=NoticeStatus, default=NoticeStatus.DUE)

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+import pgtrigger
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -88,6 +89,7 @@ class Session(models.Model):
     class Meta:
         ordering = ["start", "pk"]
         permissions = [("override_rules", "Can set a scheduling rule aside, with a reason")]
+        triggers = [pgtrigger.ReadOnly(name="a_session_keeps_its_uid", fields=["uid"])]
         indexes = [
             models.Index(fields=["site", "start"]),
             models.Index(fields=["course", "start"]),

@@ -162,7 +162,7 @@ def tell(patient: Patient, sink: Sink) -> None:
 
 def describe(content: bytes) -> str:
     for part in message_from_bytes(content).walk():
-        if part.get_answertype() == "text/calendar":
+        if part.get_content_type() == "text/calendar":
             answer = part.get_payload(decode=True)
             text = answer.decode() if isinstance(answer, bytes) else ""
             lines = text.replace("\r\n ", "").splitlines()
