@@ -38,7 +38,8 @@ HELP = "HELP | help! | info | ayuda"
 OTHER = """
 I can't stop by before 10 | Can I come at 3 instead? | Please cancel my appointment on Tuesday | cancel tomorrow
 I will be late | running late | Can we end earlier? | what time does it end | where is the bus stop | No | ya
-no puedo ir | I can't come | 👍 | ? | 123 | necesito cancelar mi cita | my mother will stop at the pharmacy first and then come
+no puedo ir | I can't come | 👍 | ? | 123 | necesito cancelar mi cita
+my mother will stop at the pharmacy first and then come
 Who is this | to stop the medication do I call | Is it at the weekend | can you send me a reminder | will you text me
 I need to move it | para el martes puedo | I have no more questions | quiero cambiar mi cita | remove my appointment
 the end of the week is better | Stop by at 3? | yes but later | C you soon maybe not

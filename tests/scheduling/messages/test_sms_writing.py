@@ -159,7 +159,8 @@ def test_week_in_another_zone_names_the_zone(site: Site, now: datetime) -> None:
     course = cast.make_course(patient, [nine(7), nine(8) + timedelta(hours=1)], now=now)
     sessions = list(Session.objects.filter(course=course).select_related("site", "visit_type"))
     assert digest_text(sessions, patient=patient, site=site, link=SHORT_LINK) == (
-        f"Your week at Riverside riverside: Mon Nov 30 9:00 AM EST; Tue 10:00 AM EST. {SHORT_LINK} STOP to opt out"
+        f"Your week at Riverside riverside: Mon Nov 30 9:00 AM EST; Tue 10:00 AM EST. Details: {SHORT_LINK} "
+        "STOP to opt out"
     )
 
 
