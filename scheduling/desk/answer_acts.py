@@ -13,7 +13,8 @@ from scheduling.answers import handle_answer
 from scheduling.desk.acting import find_row, go_back, refusals_told
 from scheduling.desk.base import staff_of
 from scheduling.models import Answer, AnswerKind, Session
-from scheduling.words import say_moment
+from scheduling.offers import approve_wish, decline_wish
+from scheduling.words import count_of, say_moment
 
 DONE, APPROVE, DECLINE = "done", "approve", "decline"
 ACTS = {DONE, APPROVE, DECLINE}
@@ -52,4 +53,15 @@ def _finish(request: HttpRequest, answer: Answer) -> str:
     return "Somebody has done this already."
 
 
-DO = {DONE: _finish}
+def _approve(request: HttpRequest, answer: Answer) -> str:
+    moved = approve_wish(answer, now=timezone.now(), by=staff_of(request))
+    others = f" {count_of(len(moved) - 1, 'other visit')} moved with it." if len(moved) > 1 else ""
+    return f"Moved to {say_moment(moved[0].local_start)}.{others} The patient is told within a few minutes."
+
+
+def _decline(request: HttpRequest, answer: Answer) -> str:
+    decline_wish(answer, how="The time stays", now=timezone.now(), by=staff_of(request))
+    return "The visit stays at its time. Tell the patient: no message goes out for this."
+
+
+DO = {DONE: _finish, APPROVE: _approve, DECLINE: _decline}

@@ -8,6 +8,7 @@ from django.urls import reverse
 from scheduling.answers import record_answer
 from scheduling.booking import book_course
 from scheduling.models import Answer, AnswerKind, AnswerSource, Driver, Notice, NoticeStatus, Session
+from scheduling.offers import ask_for_time, offer_times
 from scheduling.planning import propose_course
 from tests import factories
 from tests.scheduling import calendar
@@ -116,6 +117,38 @@ def test_ticking_off_the_call_settles_the_answer(at_desk, clerk, sedating, decli
     at_desk.post(reverse("admin:desk_call_done", args=[call.pk]))
     declined.refresh_from_db()
     assert (declined.handled_by, declined.handled_how) == (clerk, "Called")
+
+
+def press_answer(client, answer, act):
+    url = reverse("admin:desk_answer_act", args=[answer.session_id, answer.pk, act])
+    return told(client.post(url, follow=True))
+
+
+@pytest.fixture
+def wish(sedating):
+    """The patient asks for the first other time that is offered to them."""
+    offer = offer_times(sedating, now=factories.NOW)[0]
+    return ask_for_time(sedating, start=offer.start, expected=offer.expected, key="wish-1", now=factories.NOW)
+
+
+def test_a_wish_for_another_time_is_booked_with_one_click(at_desk, sedating, wish):
+    [row] = at_desk.get(page_of(sedating)).context["answers"]
+    assert (row["waits"], row["may_approve"]) == (True, True)
+    [said] = press_answer(at_desk, wish, "approve")
+    assert said == f"Moved to {row['wanted']}. The patient is told within a few minutes."
+    sedating.refresh_from_db()
+    assert (sedating.start, sedating.sequence) == (wish.wanted_start, 1)
+    assert press_answer(at_desk, wish, "approve") == ["Somebody has acted on this wish already."]
+
+
+def test_a_wish_that_is_not_granted_leaves_the_visit_where_it_is(at_desk, sedating, wish):
+    assert press_answer(at_desk, wish, "decline") == [
+        "The visit stays at its time. Tell the patient: no message goes out for this."
+    ]
+    was, sequence = sedating.start, sedating.sequence
+    sedating.refresh_from_db()
+    wish.refresh_from_db()
+    assert (sedating.start, sedating.sequence, wish.handled_how) == (was, sequence, "The time stays")
 
 
 def test_an_answer_is_found_only_at_its_own_visit_and_clinic(client, at_desk, other_clerk, first, sedating, declined):
