@@ -70,7 +70,7 @@ def find_patients(number: str) -> list[Patient]:
     consents = Consent.objects.filter(purpose=Purpose.SMS, number=number).select_related("patient__home_site")
     found = {
         consent.patient_id: consent.patient
-        for consent in consents.order_by("patient", "given_at")
+        for consent in consents.order_by("patient_id", "given_at")
         if consent.withdrawn_at is None or number_of(consent.patient) == number
     }
     return list(found.values())
