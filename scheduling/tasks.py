@@ -23,7 +23,7 @@ from scheduling.replies import collecting, mailbox
 
 logger = logging.getLogger(__name__)
 BATCH = 8
-DELIVERY_LIMIT = 500
+DELIVERY_LIMIT = 10_000
 # A sweep that dies is not given out again: beat asks for the next one within the minute.
 sweep = partial(shared_task, acks_late=False)
 

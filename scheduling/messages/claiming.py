@@ -22,7 +22,8 @@ def claim_due(*, now: datetime, limit: int) -> list[Notice]:
     """Take what is due, and what a dead worker left behind, as far as each site's limit of mails allows."""
     with transaction.atomic(durable=True):
         keys = pick_due(read_allowances(now=now), now=now, limit=limit)
-        left_behind = When(status=NoticeStatus.SENDING, then=Value(True))
+        # What a dead worker had not begun (`beginning`), it has not handed over.
+        left_behind = When(status=NoticeStatus.SENDING, content_hash__gt="", then=Value(True))
         Notice.objects.filter(pk__in=keys).update(
             uncertain=Case(left_behind, default=F("uncertain")),
             status=NoticeStatus.SENDING,
