@@ -90,8 +90,8 @@ def compose_calendar(notice: Notice, papers: Papers, now: datetime) -> Composed:
         link=papers.link_to(session),
         detail=papers.wants_detail(session.patient),
     )  # fmt: skip
-    former = told.invited_to if told is not None and told.invited_to != recipient else ""
-    return replace(letter, withdraws_from=former)
+    former = told.invited_to if told is not None and told.invited_to else notice.recipient if notice.uncertain else ""
+    return replace(letter, withdraws_from=former if former != recipient else "")
 
 
 def compose_cancellation(notice: Notice, papers: Papers, session: Session, now: datetime) -> Composed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import F
@@ -26,7 +27,9 @@ MOST_ATTEMPTS = 14
 
 def finish(notice: Notice, letter: Letter, composed_at: datetime, now: datetime) -> str:
     """Mark it sent, and what the patient knows with it. Losing the claim here means another sent it, too."""
-    if not (letter.told or letter.withdraws_from or letter.pick_up) and notice.kind != NoticeKind.WITHDRAWAL:
+    is_taken_back = notice.kind == NoticeKind.CALENDAR and letter.method == "CANCEL" and not letter.told
+    knows_more = letter.told or letter.withdraws_from or letter.pick_up
+    if not (knows_more or is_taken_back) and notice.kind != NoticeKind.WITHDRAWAL:
         return mark_sent(notice, now)
     with transaction.atomic():
         name = mark_sent(notice, now)
@@ -35,6 +38,8 @@ def finish(notice: Notice, letter: Letter, composed_at: datetime, now: datetime)
         if letter.withdraws_from:
             withdraw(notice, letter.withdraws_from, now)
         forget_address(notice)
+        if is_taken_back:
+            retire_event(notice)
     return name
 
 
@@ -67,6 +72,11 @@ def forget_address(notice: Notice) -> None:
     if notice.kind == NoticeKind.WITHDRAWAL:
         there = Announcement.objects.filter(session=notice.session_id, invited_to=notice.recipient)
         there.update(invited_to="", invited_sequence=None)
+
+
+def retire_event(notice: Notice) -> None:
+    """Called off without ever having been known to stand there: the next invite is another event."""
+    Announcement.objects.filter(session=notice.session_id).update(event_uid=uuid4())
 
 
 def settle(notice: Notice, status: NoticeStatus, outcome: str, name: str, **fields: datetime) -> str:
