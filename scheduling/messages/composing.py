@@ -19,7 +19,7 @@ from scheduling.messages.driver_letters import ask_for_driver, compose_pick_up
 from scheduling.messages.feed_link import compose_feed_link, feed_addresses, take_back
 from scheduling.messages.letters import write_calendar_letter, write_list_letter
 from scheduling.messages.papers import Papers
-from scheduling.messages.reminders import moment
+from scheduling.messages.reminders import REMINDERS, moment, quiet_hours_of
 from scheduling.messages.sender import one_line
 from scheduling.messages.subscriptions import is_in_two_calendars
 from scheduling.messages.told import (
@@ -50,6 +50,10 @@ def compose(notice: Notice, papers: Papers, *, now: datetime) -> Composed:
     """Decide anew whether the notice is still wanted, and say it."""
     if notice.useful_until is not None and notice.useful_until <= now:
         return NotNeeded("skipped: late")
+    if notice.kind in REMINDERS and not is_repetition(notice):
+        quiet = quiet_hours_of(notice.course.site, notice.patient.zone)
+        if quiet.holds(now):
+            return Later(quiet.next_opening(now))
     with translation.override(notice.patient.language):
         return COMPOSERS[NoticeKind(notice.kind)](notice, papers, now)
 

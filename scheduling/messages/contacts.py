@@ -13,7 +13,6 @@ from clinic.models import Channel, Patient, ReminderChannel
 from clinic.models.patient import BY_EMAIL
 from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.outbox import (
-    REMINDERS,
     Ledger,
     pick,
     queue_changes,
@@ -22,6 +21,7 @@ from scheduling.messages.outbox import (
     read_ledger,
     read_sessions,
 )
+from scheduling.messages.reminders import REMINDERS
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.sms.reach import channel_for, numbers_for
 from scheduling.messages.subscriptions import follow_subscriptions

@@ -16,13 +16,11 @@ from django.db.models import Q
 from protocols.models import Phase
 from scheduling.messages.call_hours import OpenDays
 from scheduling.messages.driver_notices import queue_driver_notices
-from scheduling.messages.reminders import Timing, Wish, find_unreminded, wish_late_calls, wish_reminders
+from scheduling.messages.reminders import REMINDERS, Timing, Wish, find_unreminded, wish_late_calls, wish_reminders
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.sms.reach import number_for
 from scheduling.messages.told import Told, is_ahead, is_invited, is_news, is_news_by_list, record_told
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
-
-REMINDERS = {NoticeKind.REMINDER, NoticeKind.DRIVER_REMINDER, NoticeKind.DIGEST}
 
 
 def course_booked(course: Course, sessions: Iterable[Session], *, now: datetime) -> None:

@@ -14,6 +14,7 @@ from scheduling.messages.quiet_hours import QuietHours
 from scheduling.messages.told import is_ahead
 from scheduling.models import Course, NoticeKind, Session
 
+REMINDERS = {NoticeKind.REMINDER, NoticeKind.DRIVER_REMINDER, NoticeKind.DIGEST}
 # Reminding is of use while the patient can still act on it.
 SHORTEST_NOTICE = timedelta(hours=2)
 # Days between two visits after which the later one counts as a new beginning. A weekend does not.
@@ -23,7 +24,7 @@ FREQUENT = 3  # sessions a week
 
 @dataclass(frozen=True)
 class Timing:
-    """When a patient is reminded: how many days before a visit, at what time of theirs, and when they are left alone."""
+    """How many days before a visit a patient is reminded, at what time of theirs, and when they are left alone."""
 
     days: tuple[int, ...]
     at: time

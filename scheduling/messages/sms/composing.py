@@ -46,7 +46,7 @@ def compose_text(notice: Notice, *, now: datetime) -> ComposedText:
     if is_told_by_digest(notice, sessions[0], now=now):
         return NotNeeded("skipped: told by the text of the week")
     number = number_for(notice.patient)
-    if not number or is_spent(notice.patient, now=now):
+    if not number or (notice.again_of_id is None and is_spent(notice.patient, now=now)):
         return OtherWay()
     with translation.override(notice.patient.language):
         text = write(notice, sessions, link=link_to(sessions[0], now=now))
@@ -69,7 +69,7 @@ def write(notice: Notice, sessions: list[Session], *, link: str) -> str:
 
 def is_told_by_digest(notice: Notice, session: Session, *, now: datetime) -> bool:
     """A single reminder of what the week's text has said the same day; one that asks for a driver goes out."""
-    if notice.kind != NoticeKind.REMINDER:
+    if notice.kind != NoticeKind.REMINDER or notice.again_of_id is not None:
         return False
     midnight = moment(now.astimezone(notice.patient.zone).date(), time(0), notice.patient.zone)
     digests = Notice.objects.filter(course=notice.course_id, kind=NoticeKind.DIGEST, channel=NoticeChannel.SMS)
