@@ -29,7 +29,7 @@ class Account:
     @property
     def mark(self) -> str:
         """Tells one folder from another, and says nothing of whose it is."""
-        return hashlib.sha256(f"{self.user}@{self.host}:{self.port}/{self.folder}".encode()).hexdigest()[:12]
+        return hashlib.sha256(f"{self.user}@{self.host}/{self.folder}".encode()).hexdigest()[:12]
 
 
 def read_account(url: str) -> Account:
@@ -86,5 +86,13 @@ def open_folder(account: Account) -> Iterator[Folder]:
         client.login(account.user, account.password)
         yield Folder(client, account)
     finally:
-        with suppress(*BROKEN):
-            client.logout()
+        hang_up(client)
+
+
+def hang_up(client: IMAPClient) -> None:
+    """Politely, or else at once."""
+    try:
+        client.logout()
+    except BROKEN:
+        with suppress(OSError):
+            client.shutdown()

@@ -35,8 +35,8 @@ def make_invited(*, sequence: int = 1, email: str = "Ines.Ibarra@mail.example", 
     """A session that was moved once and invited to, as the fixtures have it."""
     site = factories.make_site(public_name="Riverside", email="appointments@clinic.example")
     patient = factories.make_patient(site=site, given_name="Ines", family_name="Ibarra", email=email)
-    course = cast.make_course(patient, [START], now=NOW - timedelta(days=9))
-    session = course.sessions.get()
+    course = cast.make_course(patient, [], now=NOW - timedelta(days=9))
+    session = cast.new_session(course, START, number=1, now=NOW - timedelta(days=9))
     session.uid, session.sequence = UID, sequence
     for name, value in fields.items():
         setattr(session, name, value)
