@@ -18,6 +18,7 @@ from django.utils import timezone
 from scheduling import attendance, batches, extension
 from scheduling.claims import claim
 from scheduling.messages import delivery
+from scheduling.messages.reminder_settings import follow_reminder_settings
 from scheduling.messages.sms import delivery as texts
 from scheduling.replies import collecting, mailbox
 
@@ -88,6 +89,7 @@ def deliver_texts() -> None:
     now = timezone.now()
     with claim("texts") as is_ours:
         if is_ours:
+            follow_reminder_settings(now=now)
             texts.deliver_texts(now=now)
 
 

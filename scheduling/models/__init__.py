@@ -4,6 +4,7 @@ from scheduling.models.course import Course, CourseDecision, CourseStatus, GateR
 from scheduling.models.driver import Driver, DriverKind, DriverStatus, PickUp
 from scheduling.models.inbound import Inbound, InboundSource
 from scheduling.models.notice import Announcement, Notice, NoticeChannel, NoticeCopy, NoticeKind, NoticeStatus
+from scheduling.models.reminder_setting import ReminderSetting
 from scheduling.models.session import Hold, MissedReason, Session, SessionStatus
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "NoticeStatus",
     "PatientLink",
     "PickUp",
+    "ReminderSetting",
     "Session",
     "SessionStatus",
 ]
