@@ -81,7 +81,7 @@ def read_locked_problem(course: Course, session: Session, *, now: datetime) -> e
     """The course's problem, once every resource that the session could use is locked."""
     kinds = session.visit_type.stages.values_list("needs__kind", flat=True)
     lock_kinds(course.site_id, {kind for kind in kinds if kind})
-    return only_given(read_problem(site=course.site, courses=[course], now=now))
+    return only_given(read_problem(site=course.site, courses=[course], now=now, replan=True))
 
 
 def refuse_unmovable(session: Session, start: datetime, now: datetime) -> None:
@@ -128,16 +128,31 @@ def _reasons_against(problem: engine.Problem, session: Session, start: datetime)
         refusals += refused.refusals
         old = zip(visit.holds, session.holds.all(), strict=False)
         seats = tuple(engine.PlacedHold(need.kind, str(hold.resource_id), hold.seat) for need, hold in old)
-    free = let_go(problem.courses[0], {key})
-    placed = engine.PlacedSession(*key, start, seats)
-    plan = engine.CoursePlan(free.id, engine.PLANNED, (*free.locked, placed))
-    posed = with_course(problem, free)
-    found = explain(engine.check(posed, alone(plan)), posed, site=session.site)
+    posed = with_course(problem, let_go(problem.courses[0], {key}))
+    known = {_fault(violation) for violation in _broken_at(posed, next(at for at in _given(problem) if at.key == key))}
+    new = _broken_at(posed, engine.PlacedSession(*key, start, seats))
+    # What other visits break already is no reason against this one.
+    new = [broken for broken in new if (broken.track, broken.number) == key or _fault(broken) not in known]
+    found = explain(new, posed, site=session.site)
     if refusals:
         found = [refusal for refusal in found if refusal.rule != "seat"]
     return [*found, *refusals] or [
         Refusal("This time is not offered for the visit.", session=label(session), rule="start")
     ]
+
+
+def _given(problem: engine.Problem) -> tuple[engine.PlacedSession, ...]:
+    return (*problem.courses[0].locked, *problem.courses[0].current)
+
+
+def _broken_at(posed: engine.Problem, placed: engine.PlacedSession) -> list[engine.Violation]:
+    """What the course breaks with the session that was let go at a place."""
+    plan = engine.CoursePlan(posed.courses[0].id, engine.PLANNED, (*_given(posed), placed))
+    return engine.check(posed, alone(plan))
+
+
+def _fault(violation: engine.Violation) -> tuple[object, ...]:
+    return violation.rule, violation.track, violation.number
 
 
 @retried

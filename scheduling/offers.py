@@ -29,6 +29,7 @@ from scheduling.rearranging import (
     Question,
     Rearrangement,
     Shift,
+    all_judged,
     find_moves,
     move_as_shown,
     plan_around,
@@ -87,7 +88,7 @@ def offer_times(session: Session, *, now: datetime, limit: int = 24) -> list[Off
     rows, problem = read_course(course, now=now)
     key = (session.track.name, session.number)
     usual = usual_time(course, rows, key)
-    legal = {at.start for at in legal_starts_of(problem, key, date.min, date.max)} - {session.start}
+    legal = {at.start for at in legal_starts_of(all_judged(problem, rows), key, date.min, date.max)} - {session.start}
     chosen = spread(legal, near=session.local_start, usual=usual)[:limit]
     offers = [_offer(show_start(session, start)) for start in sorted(chosen)]
     if len(offers) < min(ENOUGH, limit):
@@ -151,7 +152,7 @@ def _with_others(
     """Times at which a few other visits move too, the fewest first."""
     key = (session.track.name, session.number)
     question = Question(session.start, MOST_MOVES)
-    around = engine.Around(pose_around(problem, rows, key, question), time_limit=TIME_LIMIT)
+    around = engine.Around(pose_around(problem, rows, key), time_limit=TIME_LIMIT)
     first, last = _dates_of(problem, key)
     open_starts = [start for start in around.open_starts(key) if first <= start.date() <= last]
     near = spread({*open_starts} - {*legal, session.start}, near=session.local_start, usual=usual)

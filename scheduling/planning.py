@@ -107,7 +107,7 @@ def cost_parts(problem: Problem, plan: CoursePlan) -> dict[str, int]:
 def legal_times(session: Session, *, now: datetime, first_on: date, last_on: date) -> list[PlacedSession]:
     """The only times offered for a move: starts at which every rule of the course is kept, all else staying."""
     course = Course.objects.select_related("site", "version").get(pk=session.course_id)
-    problem = only_given(read_problem(site=course.site, courses=[course], now=now))
+    problem = only_given(read_problem(site=course.site, courses=[course], now=now, replan=True))
     return legal_starts_of(problem, (session.track.name, session.number), first_on, last_on)
 
 

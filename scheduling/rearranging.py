@@ -7,6 +7,7 @@ once more under lock, or refuses. It serves the patient's page and the desk alik
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,10 +17,10 @@ from scheduling import engine
 from scheduling.explaining import RAN_OUT
 from scheduling.locking import booking_transaction, lock_course, lock_session, retried
 from scheduling.messages import outbox
-from scheduling.models import Course, Session
+from scheduling.models import Course, Session, SessionStatus
 from scheduling.moving import legal_placement, refuse_unmovable
 from scheduling.planning import alone
-from scheduling.posing import Key, let_go, only_given, shift_into_windows, unlock, with_course
+from scheduling.posing import Key, let_go, local_date, only_given, shift_into_windows, unlock, with_course
 from scheduling.refusals import BookingRefused, Refusal
 from scheduling.replanning import REACH, may_move
 from scheduling.seating import label, local_iso, lock_seats, refuse_session
@@ -181,7 +182,7 @@ def find_moves(course: Course, session: Session, question: Question, *, now: dat
     if question.following:
         return _plan(problem, session, rows, question)
     try:
-        placed = legal_placement(problem, session, question.start)
+        placed = legal_placement(all_judged(problem, rows), session, question.start)
     except BookingRefused as refused:
         reasons = refused.refusals
     else:
@@ -206,21 +207,34 @@ def _plan(
     reasons: tuple[Refusal, ...] = (),
 ) -> Found:
     key = (session.track.name, session.number)
-    posed = pose_around(problem, rows, key, question)
-    answer = plan_around(engine.Around(posed, time_limit=TIME_LIMIT), key, question)
-    if not answer.planned:
+    for posed in _pose(problem, rows, key, question):
+        answer = plan_around(engine.Around(posed, time_limit=TIME_LIMIT), key, question)
+        if answer.planned:
+            break
+    else:
         raise BookingRefused(_why_not(session, answer, question, reasons))
     return Found(rows, posed, answer, show_moves(session, question.start, rows, answer))
 
 
-def pose_around(problem: engine.Problem, rows: Numbered, key: Key, question: Question) -> engine.Problem:
-    """The course with one session let go, and those that may move for it `current`."""
+def _pose(problem: engine.Problem, rows: Numbered, key: Key, question: Question) -> Iterator[engine.Problem]:
+    """With the windows where they are; for the following visits later by as little as can be, else by as much."""
+    if not question.following:
+        yield pose_around(problem, rows, key)
+        return
+    course, at = problem.courses[0], engine.PlacedSession(*key, question.start)
+    least = shift_into_windows(problem, course, [at])
+    days = (local_date(problem, at) - rows[key].local_date).days
+    for shift in sorted({least, max(least, (course.shift_days or 0) + days)}):
+        shifted = course if shift == (course.shift_days or 0) else replace(course, shift_days=shift)
+        yield pose_around(with_course(problem, shifted), rows, key, since=rows[key].start)
+
+
+def pose_around(problem: engine.Problem, rows: Numbered, key: Key, *, since: datetime | None = None) -> engine.Problem:
+    """The course with one session let go, and those that may move for it, from a time on or all, `current`."""
     course, now = problem.courses[0], problem.now or rows[key].start
     loose = {k for k, row in rows.items() if k != key and may_move(row, now) and not row.override_reason}
-    if question.following:
-        loose = {k for k in loose if rows[k].start > rows[key].start}
-        shift = shift_into_windows(problem, course, [engine.PlacedSession(*key, question.start)])
-        course = replace(course, shift_days=shift if shift else course.shift_days)
+    if since is not None:
+        loose = {k for k in loose if rows[k].start > since}
     return with_course(problem, let_go(unlock(course, loose), {key}))
 
 
@@ -242,6 +256,13 @@ def show_moves(session: Session, start: datetime, rows: Numbered, plan: engine.C
     moved.sort(key=lambda pair: (pair[0].pk != session.pk, pair[1]))
     shifts = (Shift(row.pk, row.track.name, row.number, row.start, new.astimezone(UTC)) for row, new in moved)
     return Rearrangement(session.pk, start, tuple(shifts))
+
+
+def all_judged(problem: engine.Problem, rows: Numbered) -> engine.Problem:
+    """With the visits to come `current`, which are held to every rule."""
+    now = problem.now
+    to_come = {key for key, row in rows.items() if row.status == SessionStatus.BOOKED and now and row.start > now}
+    return with_course(problem, unlock(problem.courses[0], to_come))
 
 
 def show_start(session: Session, start: datetime) -> Rearrangement:
