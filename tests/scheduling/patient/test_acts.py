@@ -95,7 +95,6 @@ def test_naming_the_same_driver_twice_is_one_answer_and_another_is_another(
 def test_driver_without_name_and_phone_is_not_saved_and_the_form_says_what_is_missing(visit: Session) -> None:
     response = send(f"{path_to(visit)}/driver", kind="person", name="", phone="none", email="bob at home")
     said = text_of(response)
-    assert response.status_code == 422
     assert "Nothing is saved yet. Please check:" in said
     for fault in (
         "The name of the driver is missing.",
@@ -110,7 +109,7 @@ def test_driver_without_name_and_phone_is_not_saved_and_the_form_says_what_is_mi
 def test_ride_service_is_offered_and_taken_only_where_the_site_allows_it(visit: Session) -> None:
     path = path_to(visit)
     assert "A taxi or ride service" not in text_of(read(f"{path}/driver"))
-    assert send(f"{path}/driver", kind="ride_service").status_code == 422
+    assert "somebody the patient knows must take them home" in text_of(send(f"{path}/driver", kind="ride_service"))
     assert Driver.objects.get(session=visit).status == "needed"
     Site.objects.update(allows_ride_service=True)
     assert "A taxi or ride service" in text_of(read(f"{path}/driver"))
@@ -148,7 +147,7 @@ def test_saying_it_twice_is_one_call_and_says_what_happened(visit: Session) -> N
     assert (len(answers()), Notice.objects.filter(kind="answer").count()) == (1, 1)
 
 
-@pytest.mark.parametrize("act", ["/confirm", "/driver", "/cannot-come", "/time/20261216T150000Z"])
+@pytest.mark.parametrize("act", ["/confirm", "/driver", "/cannot-come", "/time/20261216T1500Z"])
 def test_other_tab_sees_what_happened_and_has_no_effect(visit: Session, act: str) -> None:
     path = path_to(visit)
     other_tab = Client()

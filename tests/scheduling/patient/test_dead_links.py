@@ -16,7 +16,7 @@ from tests.scheduling.messages import cast
 from tests.scheduling.patient.visiting import BOB, NOW, digest_of_database, path_to, read, send, text_of
 
 UNKNOWN = "/v/AbCdEfGhIjKlMnOpQrStUv"
-PAGES = ["", "/confirm", "/driver", "/cannot-come", "/time", "/time/20261216T150000Z"]
+PAGES = ["", "/confirm", "/driver", "/cannot-come", "/time", "/time/20261216T1500Z"]
 CLOSED = "This link is no longer valid. Please call the clinic: +1 555 0100"
 
 

@@ -19,7 +19,7 @@ from tests.scheduling.messages import cast
 
 NOW = factories.NOW
 START = datetime(2026, 12, 15, 14, tzinfo=UTC)  # Tuesday, 9:00 AM in New York
-BOB = {"kind": "person", "name": "Bob Miller", "phone": "+1 212 555 0101", "email": "bob@mail.example"}
+BOB: dict[str, Any] = {"kind": "person", "name": "Bob Miller", "phone": "+1 212 555 0101", "email": "bob@mail.example"}
 
 
 def book_visit(patient: Patient, *, sedating: bool = True, start: datetime = START) -> Session:
