@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,6 @@ sys.path.insert(0, str(ROOT))
 os.environ["DJANGO_SETTINGS_MODULE"] = "clinic.settings"
 
 from clinic import localservices  # noqa: E402
-
-VISITS = 12
-# Of a hundred messages.
-MIX = (["invite"] * 45) + (["summary"] * 15) + (["reminder"] * 20) + (["driver"] * 20)
 
 
 @contextmanager
@@ -64,73 +60,14 @@ def running_sink() -> Iterator[subprocess.Popen[str]]:
 
 
 def fill(count: int) -> None:
-    """Patients, each with one course and one message that is due."""
+    """At three sites."""
     from django.utils import timezone
 
     from tests import factories
-    from tests.scheduling.messages import cast
+    from tests.scheduling.messages import many
 
-    now = timezone.now()
-    plain = cast.make_version()
-    sedating = cast.make_version(sedating=True, publish=False)
-    add_instructions(sedating)
     sites = [factories.make_site(code=f"site{n}") for n in range(3)]
-    for begin in range(0, count, 1000):
-        rows = range(begin, min(begin + 1000, count))
-        fill_some([(n, MIX[n * 37 % 100], sites[n % 3]) for n in rows], {False: plain, True: sedating}, now)
-
-
-def add_instructions(version: Any) -> None:
-    from protocols.models import Instruction
-
-    visit = version.tracks.get().visit_type
-    said = [("no_food", 120, ""), ("no_drink", 60, ""), ("driver", None, "Someone you know drives you home.")]
-    said.append(("bring", None, "A list of what you take"))
-    for kind, minutes, text in said:
-        Instruction.objects.create(visit_type=visit, kind=kind, minutes_before=minutes, text=text)
-
-
-def fill_some(rows: list[tuple[int, str, Any]], versions: dict[bool, Any], now: datetime) -> None:
-    from clinic.models import Patient
-    from scheduling.models import Course, CourseStatus, Notice, Session
-    from tests.scheduling.messages.cast import new_session
-
-    patients = Patient.objects.bulk_create(
-        Patient(home_site=site, given_name="Ada", family_name=f"Patient{n}", email=f"p{n}@mail.example")
-        for n, _, site in rows
-    )
-    courses = Course.objects.bulk_create(
-        Course(
-            patient=patient, site=site, version=versions[kind == "driver"], status=CourseStatus.BOOKED,
-            earliest_start=now.date(), latest_start=now.date(), preferred_time=now.time(), requested_at=now,
-        )
-        for patient, (_, kind, site) in zip(patients, rows, strict=True)
-    )  # fmt: skip
-    first = (now + timedelta(days=3)).replace(hour=14, minute=0, second=0, microsecond=0)
-    sessions = Session.objects.bulk_create(
-        new_session(course, first + timedelta(days=7 * week), number=week + 1, now=now)
-        for course, (_, kind, _site) in zip(courses, rows, strict=True)
-        for week in range(VISITS if kind == "summary" else 1)
-    )
-    firsts = [session for session in sessions if session.number == 1]
-    Notice.objects.bulk_create(
-        due_notice(kind, course, session, now - timedelta(seconds=n % 600))
-        for course, session, (n, kind, _site) in zip(courses, firsts, rows, strict=True)
-    )
-
-
-def due_notice(kind: str, course: Any, session: Any, due_at: datetime) -> Any:
-    from scheduling.messages.rows import new_notice
-    from scheduling.models import NoticeKind
-
-    kinds = {
-        "invite": NoticeKind.CALENDAR,
-        "summary": NoticeKind.COURSE_SUMMARY,
-        "reminder": NoticeKind.REMINDER,
-        "driver": NoticeKind.DRIVER_REMINDER,
-    }
-    fields = {} if kind == "summary" else {"session": session, "sequence": session.sequence}
-    return new_notice(course=course, kind=kinds[kind], key=f"{kind}:{course.pk}", due_at=due_at, now=due_at, **fields)
+    many.fill(sites, count, now=timezone.now())
 
 
 def fill_sent(count: int) -> None:

@@ -72,11 +72,16 @@ class Sink:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         await asyncio.sleep(self.pace)
         action = self.action("DATA")
-        if action in {"", "lose", "kill"}:
-            message = message_from_bytes(envelope.original_content or b"")
-            self.accepted[str(message["Message-ID"])] += 1
-            self.recipients += envelope.rcpt_tos
+        if action in {"", "lose"} or action.startswith("kill"):
+            self.accept(session, envelope)
         return await self.act(action, server)
+
+    def accept(self, session: Session, envelope: Envelope) -> str:
+        message = message_from_bytes(envelope.original_content or b"")
+        message_id = str(message["Message-ID"])
+        self.accepted[message_id] += 1
+        self.recipients += envelope.rcpt_tos
+        return message_id
 
 
 def free_port() -> int:
@@ -86,9 +91,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def run_sink(settings: Any) -> Iterator[Sink]:
+def run_sink(settings: Any, sink: Sink | None = None) -> Iterator[Sink]:
     """The sink on a free port, and Django's mail settings pointing at it."""
-    sink = Sink()
+    sink = sink or Sink()
     controller = Controller(sink, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
