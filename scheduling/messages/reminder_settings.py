@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from clinic.models import Site
+from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.outbox import queue_reminders, read_ledger
 from scheduling.models import Course, ReminderSetting, Session, SessionStatus
 
@@ -41,4 +42,5 @@ def rewrite_course(course_id: int, *, now: datetime) -> None:
     course = Course.objects.select_for_update(no_key=True, of=("self",)).get(pk=course_id)
     ledger = read_ledger(course, now=now)
     queue_reminders(ledger)
+    queue_driver_notices(ledger)
     ledger.write()

@@ -20,6 +20,7 @@ from scheduling.drivers import clear_driver, confirm_driver, name_driver
 from scheduling.messages import call_list, delivery, outbox
 from scheduling.messages.again import send_again
 from scheduling.messages.driver_letters import ask_text
+from scheduling.messages.reminder_settings import rewrite_reminders
 from scheduling.models import Course, Driver, Notice, NoticeStatus, PickUp, Session
 from tests import factories
 from tests.factories import NOW
@@ -272,7 +273,7 @@ def test_a_message_about_a_pick_up_waits_for_the_one_that_is_on_its_way(session:
     name_driver(session, **BOB, now=NOW)
     mail.outbox.clear()
     Notice.objects.filter(kind="driver_calendar").update(
-        status="sending", claimed_until=NOW + timedelta(minutes=6), recipient="bob@mail.example"
+        status="sending", claimed_until=NOW + timedelta(minutes=6), recipient="bob@mail.example", content_hash="begun"
     )
     clear_driver(session, now=NOW)
     assert to_driver(NOW + SOON) == []
@@ -527,7 +528,7 @@ def test_a_reminder_that_becomes_a_call_takes_the_place_of_the_call_about_the_dr
 def test_a_call_follows_the_time_that_the_site_sets_for_reminders(course: Course, site: Site, session: Session) -> None:
     site.reminder_time = site.reminder_time.replace(hour=15)
     site.save()
-    outbox.driver_changed(course, now=NOW + HOUR)
+    rewrite_reminders(site, now=NOW + HOUR)
     assert calls(course) == [("driver_call", ten_before(22) + 5 * HOUR, "due")]
 
 
