@@ -222,3 +222,35 @@ def test_the_quick_password_hash_is_only_that_of_a_test_run() -> None:
         "False\n",
         ["django.contrib.auth.hashers.MD5PasswordHasher"],
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("imaps://desk%40clinic.example:secret@mail.example/INBOX", ""),
+        ("imaps://desk:secret@mail.example:1993", ""),
+        ("imap://desk:secret@mail.example", "INBOX_URL does not use TLS (imaps)"),
+        *(
+            (url, "INBOX_URL is not the address of a mailbox, such as imaps://user:password@host/INBOX")
+            for url in (
+                "nonsense",
+                "imaps://mail.example",
+                "imaps://desk@mail.example",
+                "imaps://d:s@mail.example:port",
+            )
+        ),
+    ],
+)
+def test_a_mailbox_is_read_over_tls_alone_in_production(url: str, fault: str) -> None:
+    assert environment.find_inbox_fault(url, tls_only=True) == fault
+
+
+@pytest.mark.parametrize("secret", ["short", "whsec_" + "A" * 28, "whsec_?" + "A" * 40])
+def test_a_secret_that_signs_mail_is_long_and_in_base64(secret: str) -> None:
+    with pytest.raises(environment.Refusal) as refusal:
+        environment.read_inbound_secret(secret)
+    assert refusal.value.code == ("INBOUND_MAIL_SECRET is not whsec_ and at least 24 random bytes in Base64.")
+
+
+def test_without_a_mailbox_and_a_secret_nothing_comes_in() -> None:
+    assert environment.read_inbox("", tls_only=True) == environment.read_inbound_secret("") == ""
