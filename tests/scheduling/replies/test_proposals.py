@@ -1,0 +1,88 @@
+"""A time proposed from a calendar gets a mail that says that the appointment stands (RFC 5546 3.2.8)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from icalendar import Calendar
+
+from scheduling.answers import handle_answer
+from scheduling.messages.discretion import names_treatment
+from scheduling.models import Announcement, Answer, Notice
+from tests import factories
+from tests.scheduling.messages import cast as courses
+from tests.scheduling.messages.mailbox import deliver, read_parts
+from tests.scheduling.replies.cast import NOW, START, UID, WANTED, every_row, make_invited, say
+
+pytestmark = pytest.mark.django_db
+SOON = NOW + timedelta(minutes=1)
+TEXT = """Hello Ines,
+
+Your calendar sent us another time for this appointment. Nothing has changed yet: it stands as it is.
+
+"""
+
+
+def propose() -> None:
+    say(method="COUNTER", start=WANTED)
+
+
+def notice() -> tuple[str, str]:
+    return Notice.objects.values_list("status", "outcome").get(kind="decline_counter")
+
+
+def test_the_mail_declines_the_proposal_and_says_that_the_clinic_will_call() -> None:
+    make_invited()
+    propose()
+    deliver(SOON)
+    [message] = mail.outbox
+    parts = read_parts(message)
+    assert [kind for kind, _content in parts] == ["text/plain", "text/html", "text/calendar"]
+    text = parts[0][1].decode()
+    assert text.startswith(TEXT)
+    assert "We will call you to find a time that suits you." in text
+    assert (message.to, message.subject) == (["Ines.Ibarra@mail.example"], "The time you proposed: Riverside")
+    assert not names_treatment(f"{message.subject} {text}")
+    assert 'method="DECLINECOUNTER"' in str(message.message()) or "method=DECLINECOUNTER" in str(message.message())
+    calendar = Calendar.from_ical(parts[2][1])
+    event: Any = calendar.walk("VEVENT")[0]
+    assert (calendar["METHOD"], event["UID"], event["SEQUENCE"]) == ("DECLINECOUNTER", str(UID), 1)
+    assert (event["DTSTART"].dt, event["ORGANIZER"]) == (START, "mailto:appointments@clinic.example")
+    assert event["ATTENDEE"] == "mailto:Ines.Ibarra@mail.example"
+    assert (notice(), deliver(SOON)) == (("sent", "sent"), [])
+
+
+def test_the_mail_changes_nothing_that_the_patient_was_told() -> None:
+    make_invited()
+    propose()
+    before = every_row(but={"Notice", "NoticeCopy"})
+    deliver(SOON)
+    assert every_row(but={"Notice", "NoticeCopy"}) == before
+
+
+def test_a_visit_that_was_moved_meanwhile_is_told_by_its_update_alone() -> None:
+    session = make_invited()
+    propose()
+    courses.move(session, WANTED, now=NOW)
+    assert [line.split()[0] for line in deliver(NOW + timedelta(minutes=3))] == ["REQUEST"]
+    assert notice() == ("skipped", "skipped: the appointment has changed")
+
+
+def test_a_proposal_that_staff_have_settled_gets_no_mail() -> None:
+    make_invited()
+    propose()
+    handle_answer(Answer.objects.get(), how="Called", now=NOW, by=factories.make_user())
+    assert deliver(SOON) == []
+    assert notice() == ("skipped", "skipped: the proposal is settled")
+
+
+def test_an_address_that_is_not_the_patients_any_more_gets_no_mail() -> None:
+    session = make_invited()
+    propose()
+    Announcement.objects.filter(session=session).update(invited_to="old@mail.example")
+    Notice.objects.exclude(kind="decline_counter").delete()
+    deliver(SOON)
+    assert notice()[0] == "skipped"
