@@ -83,7 +83,11 @@ def publish_library_protocol(read: LibraryProtocol, *, now: datetime) -> Protoco
     protocol, _ = Protocol.objects.update_or_create(site=None, code=read.code, defaults=words)
     latest = protocol.versions.aggregate(latest=Max("number"))["latest"] or 0
     version = ProtocolVersion.objects.create(
-        protocol=protocol, number=latest + 1, status=VersionStatus.DRAFT, library_digest=read.digest
+        protocol=protocol,
+        number=latest + 1,
+        status=VersionStatus.DRAFT,
+        library_digest=read.digest,
+        **read.reminders,
     )
     write_blueprint(read.blueprint, version=version)
     faults = find_faults(version)

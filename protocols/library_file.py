@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from protocols.blueprint import Blueprint
 from protocols.library_rows import FileReader
 from protocols.models.protocol import Family
 from protocols.node import LibraryError, Node
+from protocols.reminding import read_reminders
 
 BASE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where PyYAML has its C part
 
@@ -42,6 +43,7 @@ class LibraryProtocol:
     summary: str
     digest: str
     blueprint: Blueprint
+    reminders: dict[str, Any] = field(default_factory=dict)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -75,6 +77,7 @@ def read_protocol(path: Path, *, kinds: Mapping[str, str], citations: Mapping[st
         summary=root.text("summary"),
         digest=digest_of(content, blueprint),
         blueprint=blueprint,
+        reminders=read_reminders(root),
     )
     root.finish()
     return read

@@ -80,7 +80,13 @@ def _signed(act: str, *, now: datetime, by: User | None) -> str:
 
 def _write_copy(original: ProtocolVersion, *, protocol: Protocol, notes: str) -> ProtocolVersion:
     latest = protocol.versions.aggregate(latest=Max("number"))["latest"] or 0
-    draft = ProtocolVersion.objects.create(protocol=protocol, number=latest + 1, notes=notes)
+    draft = ProtocolVersion.objects.create(
+        protocol=protocol,
+        number=latest + 1,
+        notes=notes,
+        reminder_days=original.reminder_days,
+        reminder_time=original.reminder_time,
+    )
     write_blueprint(copy_blueprint(original), version=draft)
     return draft
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -19,6 +19,7 @@ from protocols.models.source import SourceTag
 from protocols.sources import CHECK_LABEL
 from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.base import ReadOnlyAdmin, badge, staff_of
+from scheduling.desk.protocol_reminders import ReminderForm
 from scheduling.desk.protocol_view import describe_version
 from scheduling.publishing import PublishingRefused, find_notes, publish_protocol
 
@@ -117,6 +118,7 @@ class ProtocolVersionAdmin(ReadOnlyAdmin):
         return [
             path("<str:pk>/adopt/", wrap(post_only(self.adopt_view)), name="desk_protocol_adopt"),
             path("<str:pk>/copy/", wrap(post_only(self.copy_view)), name="desk_protocol_copy"),
+            path("<str:pk>/reminders/", wrap(post_only(self.reminders_view)), name="desk_protocol_reminders"),
             path("<str:pk>/publish/", wrap(post_only(self.publish_view)), name="desk_protocol_publish"),
             path("<str:pk>/discard/", wrap(post_only(self.discard_view)), name="desk_protocol_discard"),
             *super().get_urls(),
@@ -132,7 +134,14 @@ class ProtocolVersionAdmin(ReadOnlyAdmin):
         version = self.find(request, object_id)
         return self.show(request, version)
 
-    def show(self, request: HttpRequest, version: ProtocolVersion, *, faults: tuple[str, ...] = ()) -> HttpResponse:
+    def show(
+        self,
+        request: HttpRequest,
+        version: ProtocolVersion,
+        *,
+        faults: tuple[str, ...] = (),
+        reminders: ReminderForm | None = None,
+    ) -> HttpResponse:
         may_edit = request.user.has_perm("protocols.change_protocolversion")
         protocol = version.protocol
         context = {
@@ -147,6 +156,7 @@ class ProtocolVersionAdmin(ReadOnlyAdmin):
             "faults": faults,
             "notes": () if protocol.is_library else find_notes(version),
             "is_editable": may_edit and can_edit(version),
+            "reminders": reminders or ReminderForm(instance=version),
             "may_publish": request.user.has_perm("protocols.publish_protocol") and can_edit(version),
             "may_copy": may_edit and not protocol.is_library and not version.is_draft,
             "who_can": "" if request.user.has_perm("protocols.publish_protocol") else who_can(version),
@@ -178,6 +188,17 @@ class ProtocolVersionAdmin(ReadOnlyAdmin):
             lambda: copy_to_draft(version, now=timezone.now(), by=staff_of(request)),
             "A new draft. Courses that run keep the version they began with.",
         )
+
+    def reminders_view(self, request: HttpRequest, pk: str) -> HttpResponse:
+        version = self.find(request, pk, "protocols.change_protocolversion")
+        if not can_edit(version):
+            raise Http404
+        form = ReminderForm(request.POST, instance=version)
+        if not form.is_valid():
+            return self.show(request, version, reminders=form)
+        form.save()
+        messages.success(request, "Saved.")
+        return HttpResponseRedirect(page_of(version))
 
     def publish_view(self, request: HttpRequest, pk: str) -> HttpResponse:
         version = self.find(request, pk, "protocols.publish_protocol")
