@@ -4,8 +4,8 @@
 
 Servers of its own, as durable as those of an installation (--quick-disk: without fsync, as in tests). The messages are
 calendar invites, course calendars of 12 visits, reminders and reminders of sedating visits with instructions. Printed:
-the rate, the CPU of each process for a message, the workers' memory along the way, the queries of a chunk, and how
-PostgreSQL claims.
+the rate, the CPU of each process for a message, the workers' memory along the way, the queries of a chunk, how long
+the one window stands open (docs/messages.md), and how PostgreSQL claims.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -100,6 +101,15 @@ def work(profile: bool) -> None:
     from scheduling.messages import delivery
 
     seen: Counter[str] = Counter()
+    marked: dict[str, float] = {}
+    finish = delivery.finish
+
+    def finish_and_note(notice: Any, *arguments: Any) -> str:
+        name = finish(notice, *arguments)
+        marked[notice.message_id] = time.time()
+        return name
+
+    delivery.finish = finish_and_note
 
     def count_query(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
         seen["queries"] += 1
@@ -121,7 +131,7 @@ def work(profile: bool) -> None:
             pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(110)
         else:
             deliver()
-    print(json.dumps({**seen, "cpu": time.process_time() - began}))
+    print(json.dumps({**seen, "cpu": time.process_time() - began, "marked": marked}))
 
 
 def memory_of(pid: int) -> float:
@@ -181,9 +191,11 @@ def server_cpu() -> float:
 
 def report(sink: dict[str, Any], workers: list[dict[str, Any]], memory: list[list[float]], took: float) -> None:
     sent = sum(worker.get("sent", 0) for worker in workers)
-    print(f"sent {sent}, arrived {sink['accepted']} with {sink['different']} Message-IDs, "
-          f"{sink['bytes'] / sink['accepted'] / 1024:.1f} KiB each")  # fmt: skip
-    print(f"{sink['accepted'] / sink['seconds']:.0f} a second: {sink['seconds']:.1f} s from first to last, "
+    accepted = sink["accepted"]
+    seconds = max(accepted.values()) - min(accepted.values())
+    print(f"sent {sent}, arrived {sink['count']} with {len(accepted)} Message-IDs, "
+          f"{sink['bytes'] / sink['count'] / 1024:.1f} KiB each")  # fmt: skip
+    print(f"{sink['count'] / seconds:.0f} a second: {seconds:.1f} s from first to last, "
           f"{took:.1f} s with the start of the processes")  # fmt: skip
     for number, (worker, samples) in enumerate(zip(workers, memory, strict=True), 1):
         mine = worker.get("sent", 0) or 1
@@ -191,7 +203,13 @@ def report(sink: dict[str, Any], workers: list[dict[str, Any]], memory: list[lis
         print(f"worker {number}: {mine} sent, {1000 * worker['cpu'] / mine:.1f} ms CPU a message, "
               f"{worker['queries'] / mine:.2f} queries a message; memory {samples[begin]:.0f} MB early, "
               f"{samples[middle]:.0f} MB half way, {samples[-1]:.0f} MB at the end")  # fmt: skip
-    print(f"sink: {1000 * sink['cpu'] / sink['accepted']:.1f} ms CPU a message")
+    print(f"sink: {1000 * sink['cpu'] / sink['count']:.1f} ms CPU a message")
+    marked = {key: at for worker in workers for key, at in worker["marked"].items()}
+    windows = sorted(1000 * (at - accepted[key]) for key, at in marked.items())
+    share = sum(windows) / 1000 / seconds / len(workers)
+    print(f"from acceptance to the mark: median {statistics.median(windows):.1f} ms, 99 of 100 within "
+          f"{windows[len(windows) * 99 // 100]:.1f} ms, widest {windows[-1]:.1f} ms; "
+          f"{100 * share:.0f} % of a sending worker's time")  # fmt: skip
 
 
 def main() -> None:
@@ -223,7 +241,7 @@ def main() -> None:
         sink.stdin.close()
         counted = json.loads(sink.stdout.readline())
         report(counted, said, memory, took)
-        print(f"PostgreSQL: {1000 * spent / counted['accepted']:.1f} ms CPU a message")
+        print(f"PostgreSQL: {1000 * spent / counted['count']:.1f} ms CPU a message")
 
 
 if __name__ == "__main__":

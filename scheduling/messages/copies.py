@@ -45,9 +45,9 @@ def cut_links(text: str) -> str:
 
 @lru_cache(maxsize=2)
 def link_pattern(public_url: str) -> re.Pattern[str]:
-    """An event folds long lines, within a link as well."""
+    """Under whatever scheme. An event folds long lines, within a link as well."""
     fold = r"(?:\r\n )?"
-    address = fold.join(re.escape(mark) for mark in f"{public_url}/")
+    address = fold.join(re.escape(mark) for mark in f"{public_url.partition('//')[2]}/")
     token = fold.join([r"[\w-]"] * LENGTH)
     return re.compile(rf"({address}{fold}[vf]{fold}/{fold})({token})")
 
