@@ -129,12 +129,11 @@ def event_title(session: Session, site: Site, *, detail: bool = False) -> str:
 def stay_text(session: Session) -> str:
     """How long the visit lasts, in elapsed time."""
     hours, minutes = divmod(round((session.end - session.start) / timedelta(minutes=1)), 60)
-    parts = []
-    if hours:
-        parts.append(ngettext("%(n)d hour", "%(n)d hours", hours) % {"n": hours})
-    if minutes or not hours:
-        parts.append(ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes})
-    return " ".join(parts)
+    hours_text = ngettext("%(n)d hour", "%(n)d hours", hours) % {"n": hours}
+    minutes_text = ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
+    if hours and minutes:
+        return _("%(hours)s %(minutes)s") % {"hours": hours_text, "minutes": minutes_text}
+    return hours_text if hours else minutes_text
 
 
 def stop_text(session: Session, instruction: Instruction) -> str:

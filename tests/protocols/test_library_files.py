@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from clinic.models import ResourceKind
 from protocols.library import load_library, read_library
-from protocols.models import Protocol
+from protocols.models import Instruction, Protocol
 from protocols.node import LibraryError
 from protocols.sources import value_text
 from tests.protocols.files import change
@@ -21,6 +21,20 @@ def test_kind_that_a_clinic_has_renamed_keeps_its_name(db: None, small_folder: P
     load_library(now=now, folder=small_folder)
     assert ResourceKind.objects.get(code="chair").name == "Recliner"
     assert ResourceKind.objects.get(code="tms_device").name == "TMS device"
+
+
+def test_instruction_is_loaded_with_its_spanish_and_its_minutes(db: None, small_folder: Path, now: datetime) -> None:
+    load_library(now=now, folder=small_folder)
+    spray = Instruction.objects.get(kind="other", visit_type__version__protocol__code="spravato-trd")
+    assert (spray.minutes_before, spray.text, spray.text_es) == (
+        60,
+        "No nasal spray with a steroid or a decongestant after {time}.",
+        "No use aerosoles nasales con esteroides o descongestionantes después de {time}.",
+    )
+    change(small_folder, "spravato-trd.yaml", 'text_es: "Su lista de medicamentos y su tarjeta del seguro médico."', "")
+    assert load_library(now=now, folder=small_folder).published == ("spravato-trd",)
+    without = Instruction.objects.get(kind="bring", visit_type__version__status="published", text_es="")
+    assert without.text == "Your medication list and your health insurance card."
 
 
 def test_command_loads_and_says_so(db: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,6 +52,12 @@ def test_command_loads_and_says_so(db: None, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
+        (
+            "text: [Your medication list and your health insurance card., ASSUMPTION]",
+            'text: ["Your list at {time}.", ASSUMPTION]',
+            "spravato-trd.yaml: Visit Dosing visit: the instruction “Your list at {time}.” says {time} in one language"
+            " and not in the other.",
+        ),
         (
             "minutes: [120, LABEL, S3 S5]",
             "minutes: 120",

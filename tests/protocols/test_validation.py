@@ -19,7 +19,7 @@ from protocols.models import (
     Track,
     VisitType,
 )
-from protocols.validation import find_faults
+from protocols.validation import find_faults, find_untranslated
 from tests import factories
 
 
@@ -89,6 +89,34 @@ def test_instruction_given_twice(draft: ProtocolVersion, visit: VisitType) -> No
     for minutes in (120, 240):
         Instruction.objects.create(visit_type=visit, kind="no_food", minutes_before=minutes)
     assert find_faults(draft) == ["Visit Visit says twice: stop eating."]
+
+
+def test_clock_time_needs_its_minutes_and_both_languages(draft: ProtocolVersion, visit: VisitType) -> None:
+    texts: list[dict[str, Any]] = [
+        {"text": "Rest after {time}.", "text_es": "Descanse después de {time}.", "minutes_before": 60},
+        {"text": "No cream after {time}."},
+        {"text": "No cream.", "minutes_before": 60},
+        {"text": "Wash after {time}.", "text_es": "Lávese.", "minutes_before": 60},
+        {"text_es": "Lávese."},
+    ]
+    for fields in texts:
+        Instruction.objects.create(visit_type=visit, kind="other", **fields)
+    assert find_faults(draft) == [
+        "Visit Visit: the instruction “No cream after {time}.” says {time}, but gives no minutes before the visit.",
+        "Visit Visit: the instruction “No cream.” gives minutes before the visit, but does not say {time}.",
+        "Visit Visit: the instruction “Wash after {time}.” says {time} in one language and not in the other.",
+        "Visit Visit: the Spanish text “Lávese.” has no English one.",
+    ]
+
+
+def test_text_without_spanish_is_a_note_and_no_fault(draft: ProtocolVersion, visit: VisitType) -> None:
+    Instruction.objects.create(visit_type=visit, kind="bring", text="Your list.", text_es="Su lista.")
+    Instruction.objects.create(visit_type=visit, kind="bring", text="Your card.")
+    Instruction.objects.create(visit_type=visit, kind="no_food", minutes_before=120)
+    assert find_faults(draft) == []
+    assert find_untranslated(draft) == [
+        "Visit Visit: “Your card.” has no Spanish text; patients who read Spanish get it in English."
+    ]
 
 
 def test_sedating_visit_without_a_driver(draft: ProtocolVersion, visit: VisitType) -> None:

@@ -374,3 +374,16 @@ def test_a_list_takes_the_same_queries_for_one_row_and_for_thirty(
         Hold.objects.create(session=session, position=0, resource=chair, start=session.start, end=session.end)
     with django_assert_num_queries(queries):
         assert len(api.get(f"/api/v1/{path}/").json()["results"]) == rows
+
+
+def test_a_protocol_says_what_patients_must_do_in_both_languages(api: APIClient, site: Site) -> None:
+    version = factories.make_protocol(site=site, publish=False)
+    make = version.visit_types.get().instructions.create
+    make(kind="no_food", minutes_before=120)
+    make(kind="bring", text="Your list.", text_es="Su lista.")
+    ProtocolVersion.objects.filter(pk=version.pk).update(status="published")
+    [visit] = api.get(f"/api/v1/protocols/{version.protocol.uuid}/").json()["version"]["visit_types"]
+    assert visit["instructions"] == [
+        {"kind": "no_food", "minutes_before": 120, "text": "", "text_es": ""},
+        {"kind": "bring", "minutes_before": None, "text": "Your list.", "text_es": "Su lista."},
+    ]

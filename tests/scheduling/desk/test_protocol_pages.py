@@ -180,3 +180,27 @@ def test_each_phase_says_its_rhythm_in_words(at_desk, version):
     assert [phase["rhythm"] for phase in track["phases"]] == ["2 a week for 2 weeks"]
     assert (track["sessions"], track["is_open"]) == (4, False)
     assert "2 a week for 2 weeks" in page.content.decode()
+
+
+def test_clinician_gives_an_instruction_its_spanish_and_reads_what_patients_would_not(at_work, draft):
+    visit = draft.visit_types.get()
+    row = visit.instructions.create(kind="other", minutes_before=60, text="No nasal spray after {time}.")
+    page = at_work.get(page_of(draft))
+    assert page.context["notes"] == [
+        "Visit Visit: “No nasal spray after {time}.” names “nasal”, so messages leave it out. Patients read it only on "
+        "their own page, behind the link in the mail.",
+        "Visit Visit: “No nasal spray after {time}.” has no Spanish text; patients who read Spanish get it in English.",
+    ]
+    form = reverse("admin:protocols_visittype_change", args=[visit.pk])
+    fill(at_work, form, "visittype_form", **{"instructions-0-text_es": "Sin aerosoles después de {time}."})
+    row.refresh_from_db()
+    assert row.text_es == "Sin aerosoles después de {time}."
+    page = at_work.get(page_of(draft))
+    assert len(page.context["notes"]) == 2 and "no Spanish text" not in page.content.decode()
+    (shown,) = page.context["shape"]["visits"][0]["instructions"]
+    assert shown["value"].text == "Other: No nasal spray after 60 minutes before the visit."
+    assert '<span lang="es">Sin aerosoles después de {time}.</span>' in page.content.decode()
+
+
+def test_page_of_the_library_has_no_notes_for_its_readers(at_desk, library):
+    assert at_desk.get(page_of(library)).context["notes"] == ()

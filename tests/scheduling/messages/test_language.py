@@ -154,8 +154,8 @@ def test_days_and_times_have_the_form_of_the_language(
     [
         ("en", 61, "1 hour 1 minute"),
         ("en", 130, "2 hours 10 minutes"),
-        ("es", 61, "1 hora 1 minuto"),
-        ("es", 130, "2 horas 10 minutos"),
+        ("es", 61, "1 hora y 1 minuto"),
+        ("es", 130, "2 horas y 10 minutos"),
         ("es", 45, "45 minutos"),
     ],
 )
@@ -222,12 +222,12 @@ def test_page_says_everything_in_the_language_of_the_page(patient: Patient, now:
     ]
     with translation.override("es"):
         assert [text.replace("\u00a0", " ") for text in page_texts(session, instructions)] == [
-            "Por favor, cuente con quedarse 2 horas 45 minutos, hasta las 11:45 a. m. EST.",
+            "Por favor, cuente con quedarse 2 horas y 45 minutos, hasta las 11:45 a. m. EST.",
             "Por favor, no coma nada después de las 7:00 a. m. EST.",
             "Por favor, no beba nada después de las 12:00 a. m. EST.",
             "Un adulto debe llevarle a casa.",
             "No conduzca hasta el día siguiente, después de un sueño reparador.",
-            "Puede volver a conducir el miércoles, 16 de diciembre de 2026 como muy pronto.",
+            "No vuelva a conducir antes del miércoles, 16 de diciembre de 2026.",
             "Por favor, traiga: Su lista.",
             "Nothing in Spanish here.",
             "Sin aerosol nasal tras las 8:00 a. m. EST.",
