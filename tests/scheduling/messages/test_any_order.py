@@ -187,6 +187,8 @@ def check_as_sent(sent: Sequence[Sent]) -> None:
         if before is not None:
             assert message.rank >= before.rank, "an older state was sent after a newer one"
             assert (before.method, message.method) != ("CANCEL", "REQUEST"), "a UID is dead after CANCEL"
+            if (before.method, before.start) != (message.method, message.start):
+                assert message.rank[0] > before.rank[0], "what changed has a higher SEQUENCE"
         last[message.uid] = message
 
 
