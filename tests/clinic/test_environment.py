@@ -254,3 +254,63 @@ def test_a_secret_that_signs_mail_is_long_and_in_base64(secret: str) -> None:
 
 def test_without_a_mailbox_and_a_secret_nothing_comes_in() -> None:
     assert environment.read_inbox("", tls_only=True) == environment.read_inbound_secret("") == ""
+
+
+# Text messages
+
+ACCOUNT = "twilio://AC123:secret@?from=+12125550101"
+
+
+@pytest.mark.parametrize("url", ["", ACCOUNT, ACCOUNT.replace("+12125550101", "MG" + "0a" * 16)])
+def test_production_starts_without_texts_and_with_an_account(url: str) -> None:
+    environment.refuse_unsafe_production(**{**GOOD, "sms_url": url})
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        *(
+            (
+                {"sms_url": url},
+                "SMS_URL is not an account for text messages, such as twilio://SID:TOKEN@?from=+12125550101",
+            )
+            for url in (
+                "nonsense",
+                "pigeon://AC123:secret@?from=+12125550101",
+                "twilio://AC123@?from=+12125550101",
+                "twilio://AC123:secret@",
+                "twilio://AC123:secret@?from=2125550101x",
+                "twilio://AC123:secret@host:port?from=+12125550101",
+                "twilio://AC123:secret@?from=+12125550101&from=+12125550102",
+            )
+        ),
+        ({"sms_url": "file:///var/sms"}, "SMS_URL names a folder, where no patient would read it"),
+        (
+            {"sms_url": ACCOUNT, "public_url": f"https://{'a' * 63}"},
+            "PUBLIC_URL is longer than 70 characters, too long for links in text messages",
+        ),
+    ],
+)
+def test_production_refuses_texts_that_would_reach_nobody(change: dict[str, str], fault: str) -> None:
+    with pytest.raises(environment.Refusal) as refusal:
+        environment.refuse_unsafe_production(**{**GOOD, **change})
+    assert refusal.value.code == f"Cadence does not start in production: {fault}."
+
+
+def test_account_is_read_from_its_address() -> None:
+    assert environment.read_texting("twilio://AC1:to%2Fken@127.0.0.1:81?from=+12125550101") == environment.Texting(
+        account="AC1", token="to/ken", sender="+12125550101", served_at="http://127.0.0.1:81"
+    )
+    assert environment.read_texting("twilio://AC1:t@sms.example?from=%2B12125550101") == environment.Texting(
+        account="AC1", token="t", sender="+12125550101", served_at="https://sms.example"
+    )
+    assert environment.read_texting("file:///var/my%20sms") == environment.Texting(folder="/var/my sms")
+    assert environment.read_texting("") is None
+
+
+def test_broken_address_for_texts_ends_a_command_without_a_traceback() -> None:
+    done = run(START, SMS_URL="twilio://AC123:secret@host:port")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "SMS_URL is not an account for text messages, such as twilio://SID:TOKEN@?from=+12125550101.\n",
+    )
