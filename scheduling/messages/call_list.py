@@ -66,7 +66,8 @@ def mark_called(notice: Notice, *, now: datetime, by: User) -> bool:
 def call_instead(notice: Notice, *, now: datetime) -> None:
     """Put on the call list what a message could not tell. Times of one course are one call."""
     kind = NoticeKind(notice.kind)
-    if kind == NoticeKind.WITHDRAWAL:
+    # A proposal that a calendar sent is on the list by itself.
+    if kind in {NoticeKind.WITHDRAWAL, NoticeKind.DECLINE_COUNTER}:
         return
     if kind == NoticeKind.DRIVER_CALENDAR:
         call_driver_instead(notice, now=now)
