@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 
@@ -43,12 +41,10 @@ class Marionette:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.call("WebDriver:ExecuteScript", script=script, args=list(arguments), sandbox="system")
 
-    def click(self, selector: str) -> None:
-        found = self.call("WebDriver:FindElement", using="css selector", value=selector)
-        self.call("WebDriver:ElementClick", id=next(iter(found.values())))
-
-    def take_picture(self, file: Path) -> None:
-        file.write_bytes(base64.b64decode(self.call("WebDriver:TakeScreenshot", full=True, hash=False)))
+    def wait_for(self, script: str, *arguments: Any) -> Any:
+        """The script gets a function as its last argument, and calls it with the answer."""
+        self.call("WebDriver:SetTimeouts", script=30_000)
+        return self.call("WebDriver:ExecuteAsyncScript", script=script, args=list(arguments), sandbox="system")
 
 
 def connect(port: int, patience: float) -> socket.socket:

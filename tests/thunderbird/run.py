@@ -15,11 +15,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,26 @@ return [page.querySelector("#imip-bar .msgNotificationBarText, #imip-bar label, 
   return [button.label, window_.mozInnerScreenX + box.x + Math.min(box.width / 2, 20),
     window_.mozInnerScreenY + box.y + box.height / 2];
 })];
+"""
+SUBSCRIBE = """
+const [address, done] = arguments;
+const { cal } = ChromeUtils.importESModule("resource:///modules/calendar/calUtils.sys.mjs");
+const calendar = cal.manager.createCalendar("ics", Services.io.newURI(address));
+calendar.name = "Appointments";
+cal.manager.registerCalendar(calendar);
+const look = async () => {
+  const items = await calendar.getItemsAsArray(Ci.calICalendar.ITEM_FILTER_ALL_ITEMS, 0, null, null);
+  if (!items.length) return setTimeout(look, 500);
+  done(items.map(item => [item.startDate.nativeTime / 1e6, item.status, item.title]).sort());
+};
+look();
+"""
+SHOW_DAY = """
+const [day] = arguments;
+const { cal } = ChromeUtils.importESModule("resource:///modules/calendar/calUtils.sys.mjs");
+document.getElementById("tabmail").openTab("calendar", { background: false });
+window.switchToView("week");
+window.goToDate(cal.createDateTime(day));
 """
 CLOSE = "const tabs = document.getElementById('tabmail'); tabs.closeTab(tabs.currentTabInfo);"
 
@@ -96,6 +119,15 @@ class Patient:
         subprocess.run(
             ["xdotool", "mousemove", str(round(x)), str(round(y)), "click", "1"], env=self.display, check=True
         )
+
+    def subscribe(self) -> Any:
+        """To the golden feed, from a web server of our own; then the week of it is looked at."""
+        with run_web_server(GOLDEN) as address:
+            shown = self.marionette.wait_for(SUBSCRIBE, f"{address}/feed-new-york-spring.ics")
+            self.marionette.run(SHOW_DAY, f"{BEFORE:%Y%m%d}T000000")
+            time.sleep(4)
+            self.take_picture("feed")
+        return shown
 
     def close(self) -> None:
         self.marionette.run(CLOSE)
@@ -159,6 +191,14 @@ def tell(patient: Patient, sink: Sink) -> None:
     say("gone: the store holds no event")
     patient.close()
 
+    shown = [(datetime.fromtimestamp(start, tz=UTC), status) for start, status, _title in patient.subscribe()]
+    say(f"subscribed: {shown}")
+    cancelled = BEFORE + timedelta(hours=6)
+    expect(
+        shown == [(BEFORE, "CONFIRMED"), (cancelled, "CANCELLED"), (AFTER, "CONFIRMED")],
+        "the subscription shows what the feed says",
+    )
+
 
 def describe(content: bytes) -> str:
     for part in message_from_bytes(content).walk():
@@ -213,6 +253,21 @@ def run_thunderbird(folder: Path, pictures: Path | None) -> Iterator[tuple[Patie
         time.sleep(5)  # the calendar loads after the window
         marionette.run("window.moveTo(0, 0); window.resizeTo(1280, 900);")
         yield patient, sink
+
+
+@contextmanager
+def run_web_server(folder: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: what was asked for is known."""
 
 
 @contextmanager
