@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 # No lot is begun later than this after it was claimed, so that even its slowest message ends within the lease.
 LATEST_START = LEASE / 2
-# With much to send, beat's next run joins this one on the other worker; then other tasks get their turn.
-LONGEST_RUN = timedelta(seconds=90)
+# Then other tasks get their turn, and beat's next run goes on. A worker told to stop is done before it is killed, too.
+LONGEST_RUN = timedelta(seconds=45)
 CHUNK = 100
 LOT = 20
 # What was composed longer ago is composed anew before it is handed over: the visit may have moved meanwhile.
