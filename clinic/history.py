@@ -92,7 +92,7 @@ def _key_of(model: type[Model]) -> str:
 
 
 def _read_authors(contexts: Iterable[Any]) -> dict[Any, str]:
-    """For each context, who acted: an account, a system's key, or Cadence itself."""
+    """For each context, who acted: an account, a system's key, a patient on their page, or Cadence itself."""
     known = {context.pk: context.metadata for context in contexts if context is not None}
     users = User.objects.in_bulk({data["user"] for data in known.values() if data.get("user")})
     keys = {str(key.uuid): key for key in ApiKey.objects.filter(uuid__in=_list_keys(known.values()))}
@@ -102,6 +102,8 @@ def _read_authors(contexts: Iterable[Any]) -> dict[Any, str]:
             authors[pk] = str(users[data["user"]])
         elif data.get("api_key") in keys:
             authors[pk] = f"Key of {keys[data['api_key']].name}"
+        elif data.get("by_patient"):
+            authors[pk] = "The patient, on their page"
     return authors
 
 

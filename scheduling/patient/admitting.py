@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.csrf import csrf_failure
@@ -25,6 +26,8 @@ from scheduling.refusals import BookingRefused
 
 P = ParamSpec("P")
 LANGUAGES = dict(settings.LANGUAGES)
+# A clock time with its half of the day and its zone, in either language.
+TIME = re.compile(r"\b\d{1,2}:\d\d\s(?:[AP]M|[ap]\.\sm\.)(?:\s[A-Z]{2,5}\b)?")
 NOT_DIALLED = re.compile(r"[^0-9+]")
 # Not no-referrer: browsers then send "Origin: null" with a form, which the check against forged forms refuses. So the
 # address of the page, which is the key to it, goes into no Referer either, but the name of our own host may.
@@ -59,7 +62,8 @@ class Visitor:
             "cannot_come_url": self.address("patient_cannot_come"),
             "times_url": self.address("patient_times"),
         }
-        return render(self.request, f"patient/{template}.html", context, status=status)
+        page = render_to_string(f"patient/{template}.html", context, self.request)
+        return HttpResponse(TIME.sub(unbroken, page), status=status)
 
     def go(self, page: str = "patient_page") -> HttpResponse:
         """After a form, so that going back or reloading sends nothing again."""
@@ -73,6 +77,11 @@ class Visitor:
 
     def show_used(self, *, status: int = 410) -> HttpResponse:
         return self.show("done", status=status, act=last_act(self.link))
+
+
+def unbroken(found: re.Match[str]) -> str:
+    """No line ends within it."""
+    return found[0].replace(" ", "\u00a0")
 
 
 def choose_language(request: HttpRequest, link: PatientLink) -> str:

@@ -20,7 +20,7 @@ from tests.scheduling.patient.visiting import BOB, NOW, book_visit, path_to, rea
 def section(page: str, name: str) -> list[str]:
     """The sentences under a heading."""
     part = page.split(f"<h2>{name}</h2>")[1].split("</section>")[0]
-    return re.findall(r"<li>(.*?)</li>", part)
+    return [text.replace("\u00a0", " ") for text in re.findall(r"<li>(.*?)</li>", part)]
 
 
 def test_page_says_when_where_how_long_and_all_the_visit_needs(visit: Session) -> None:
@@ -45,6 +45,12 @@ def test_page_says_when_where_how_long_and_all_the_visit_needs(visit: Session) -
         "Please bring: A list of what you take.",
         "No nasal spray in the hour before esketamine.",
     ]
+
+
+@pytest.mark.parametrize(("language", "time"), [("en", "9:00 AM EST"), ("es", "9:00 a. m. EST")])
+def test_no_line_ends_within_a_time(visit: Session, language: str, time: str) -> None:
+    page = read(f"{path_to(visit)}?lang={language}").content.decode()
+    assert (time.replace(" ", "\u00a0") in page, time in page) == (True, False)
 
 
 def test_only_the_instructions_may_tell_of_the_treatment_and_no_name_is_shown(visit: Session) -> None:
