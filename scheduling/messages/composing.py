@@ -226,11 +226,10 @@ def compose_reminder(notice: Notice, papers: Papers, now: datetime) -> Composed:
     detail = papers.wants_detail(session.patient)
     title = event_title(session, session.site, detail=detail)
     subject = _("Reminder: %(title)s, %(when)s") % {"title": title, "when": short_text(session.local_start)}
-    stay = stay_text(session) if session.visit_type.sedating else ""
     letter = write_list_letter(
         [session], session.patient, session.site, recipient,
-        template="reminder", subject=subject, stay=stay, lines=lines, link=papers.link_to(session), detail=detail,
-        ask=ask_for_driver(session, link=papers.link_to(session)),
+        template="reminder", subject=subject, stay=stay_text(session), lines=lines, detail=detail,
+        link=papers.link_to(session), ask=ask_for_driver(session, link=papers.link_to(session)),
     )  # fmt: skip
     return replace(letter, told=())
 

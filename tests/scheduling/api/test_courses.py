@@ -381,7 +381,7 @@ def test_a_protocol_says_what_patients_must_do_in_both_languages(api: APIClient,
     make = version.visit_types.get().instructions.create
     make(kind="no_food", minutes_before=120)
     make(kind="bring", text="Your list.", text_es="Su lista.")
-    ProtocolVersion.objects.filter(pk=version.pk).update(status="published")
+    ProtocolVersion.objects.filter(pk=version.pk).update(status="published", published_at=factories.NOW)
     [visit] = api.get(f"/api/v1/protocols/{version.protocol.uuid}/").json()["version"]["visit_types"]
     assert visit["instructions"] == [
         {"kind": "no_food", "minutes_before": 120, "text": "", "text_es": ""},
