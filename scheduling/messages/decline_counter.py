@@ -8,13 +8,12 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from scheduling.messages.composed import Composed, NotNeeded
-from scheduling.messages.ics import EventText, write_event
-from scheduling.messages.letters import event_description, write_list_letter
+from scheduling.messages.ics import write_declined_counter
+from scheduling.messages.letters import write_list_letter
 from scheduling.messages.papers import Papers
 from scheduling.messages.sender import one_line, sender_address
 from scheduling.messages.told import announcement_of, event_uid, is_ahead, is_told
-from scheduling.messages.wording import event_title, place_text
-from scheduling.models import Notice, Session
+from scheduling.models import Notice
 
 
 def compose_decline_counter(notice: Notice, papers: Papers, now: datetime) -> Composed:
@@ -32,28 +31,13 @@ def compose_decline_counter(notice: Notice, papers: Papers, now: datetime) -> Co
     letter = write_list_letter(
         [session], session.patient, session.site, recipient, template="decline_counter", subject=subject
     )
+    organizer = (sender_address(session.site), session.site.public_name)
     return replace(
         letter,
         told=(),
-        facts=f"DECLINECOUNTER {session.uid} {told.invited_sequence} {session.start.isoformat()}",
-        event=write_answer(session, papers, recipient, told.invited_sequence or 0, now),
+        facts=f"DECLINECOUNTER {event_uid(session)} {told.invited_sequence} {session.start.isoformat()}",
+        event=write_declined_counter(
+            uid=str(event_uid(session)), sequence=told.invited_sequence or 0, organizer=organizer, now=now
+        ),
         method="DECLINECOUNTER",
-    )
-
-
-def write_answer(session: Session, papers: Papers, recipient: str, sequence: int, now: datetime) -> bytes:
-    """The event as the invite had it, under the SEQUENCE that the proposal answered."""
-    site = session.site
-    title = event_title(session, site, detail=papers.wants_detail(session.patient))
-    return write_event(
-        method="DECLINECOUNTER",
-        uid=str(event_uid(session)),
-        sequence=sequence,
-        start=session.start,
-        end=session.end,
-        text=EventText(title, place_text(session, site), event_description(session.local_start, site)),
-        organizer=(sender_address(site), site.public_name),
-        attendee=recipient,
-        changed_at=session.changed_at,
-        now=now,
     )

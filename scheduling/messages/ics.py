@@ -50,7 +50,7 @@ def write_event(
     event.add("description", text.description)
     event.add("organizer", address(organizer[0], CN=one_line(organizer[1])))
     event.add("attendee", attendee_of(method, attendee))
-    event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
+    event.add("status", "CONFIRMED" if method == "REQUEST" else "CANCELLED")
     event.add("class", "PRIVATE")
     event.add("transp", "OPAQUE")
     calendar = Calendar()
@@ -63,8 +63,8 @@ def write_event(
 
 
 def attendee_of(method: Method, email: str) -> vCalAddress:
-    """RFC 5546 3.2.2 asks for an answer to a request; 3.2.5 and 3.2.8 ask for none."""
-    if method != "REQUEST":
+    """RFC 5546 3.2.2 asks for an answer to a request; 3.2.5 asks nothing of who is called off."""
+    if method == "CANCEL":
         return address(email, CUTYPE="INDIVIDUAL", ROLE="REQ-PARTICIPANT")
     return address(email, CUTYPE="INDIVIDUAL", ROLE="REQ-PARTICIPANT", PARTSTAT="NEEDS-ACTION", RSVP="TRUE")
 
@@ -74,3 +74,23 @@ def address(email: str, **parameters: str) -> vCalAddress:
     for name, value in parameters.items():
         person.params[name] = vText(value)
     return person
+
+
+def write_declined_counter(*, uid: str, sequence: int, organizer: tuple[str, str], now: datetime) -> bytes:
+    """RFC 5546 3.2.8 allows it no more than this: the event stays what the invite made it.
+
+    SEQUENCE must be there above 0; the table of libical 3 knows it not at all.
+    """
+    event = Event()
+    event.add("uid", uid)
+    event.add("dtstamp", now.astimezone(UTC))
+    if sequence:
+        event.add("sequence", sequence)
+    event.add("organizer", address(organizer[0], CN=one_line(organizer[1])))
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", "DECLINECOUNTER")
+    calendar.add_component(event)
+    return bytes(calendar.to_ical())

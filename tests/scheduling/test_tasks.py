@@ -21,7 +21,9 @@ from scheduling.models import Course, CourseStatus, Notice, NoticeKind, NoticeSt
 from scheduling.planning import propose_course
 from scheduling.tasks import (
     BATCH,
+    collect_replies,
     deliver_notices,
+    deliver_texts,
     extend_open_courses,
     generate_course_calendar,
     mark_unrecorded_sessions,
@@ -212,6 +214,8 @@ def test_beat_asks_for_every_sweep_within_the_minute_or_the_hour():
     assert {entry["task"]: entry["schedule"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} == {
         "clinic.tasks.beat_heart": 30,
         deliver_notices.name: 60,
+        deliver_texts.name: 60,
+        collect_replies.name: 60,
         plan_left_courses.name: 60,
         mark_unrecorded_sessions.name: 600,
         extend_open_courses.name: 3600,

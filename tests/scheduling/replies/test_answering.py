@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from scheduling.answers import latest_answer
+from scheduling.answers import latest_answer, record_answer
 from scheduling.models import Announcement, Answer, Driver, Inbound, Notice, Session
 from tests.scheduling.messages import cast as courses
 from tests.scheduling.replies.cast import (
@@ -112,6 +112,14 @@ def test_whoever_is_not_invited_any_more_cannot_answer() -> None:
     assert became(say(partstat="DECLINED")) == ("left alone", "answers no event of ours")
 
 
+def test_an_event_that_was_called_off_and_invited_to_anew_answers_under_its_new_uid() -> None:
+    session = make_invited()
+    anew = uuid4()
+    Announcement.objects.filter(session=session).update(event_uid=anew)
+    assert became(say(partstat="DECLINED")) == ("left alone", "answers no event of ours")
+    assert became(say(partstat="DECLINED", uid=anew)) == ("reply", "Declined in their calendar")
+
+
 def test_addresses_and_uids_are_compared_without_regard_to_case() -> None:
     make_invited(email="INES.Ibarra@Mail.example")
     raw = Said(attendee="ines.IBARRA@mail.example", sender='"Ibarra, Ines" <Ines.Ibarra@MAIL.example>').mail()
@@ -185,8 +193,6 @@ def test_a_proposed_time_stays_a_wish_when_the_calendar_says_tentative_after_it(
 
 
 def test_a_reply_never_takes_back_what_the_patient_said_on_their_page() -> None:
-    from scheduling.answers import record_answer
-
     session = make_invited()
     record_answer(
         patient=session.patient, session=session, kind="cannot_come", source="page", key="page:1", now=NOW,

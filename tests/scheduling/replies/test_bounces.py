@@ -8,6 +8,7 @@ import pytest
 from django.core import mail
 
 from scheduling.messages import delivery
+from scheduling.messages.call_list import mark_called
 from scheduling.messages.told import is_news
 from scheduling.models import Announcement, Notice, NoticeCopy, Session
 from tests import factories
@@ -93,8 +94,6 @@ def test_a_call_makes_up_for_what_came_back() -> None:
     deliver(SENT)
     sent("calendar")
     take(read_fixture("bounce-postfix"), now=LATER)
-    from scheduling.messages.call_list import mark_called
-
     call = Notice.objects.get(channel="call", status="due")
     mark_called(call, now=LATER, by=factories.make_user())
     assert not is_news(Session.objects.get(pk=session.pk), now=LATER)
