@@ -78,7 +78,7 @@ SHOW_DAY = """
 const [day] = arguments;
 const { cal } = ChromeUtils.importESModule("resource:///modules/calendar/calUtils.sys.mjs");
 document.getElementById("tabmail").openTab("calendar", { background: false });
-window.switchToView("week");
+window.switchToView("month");
 window.goToDate(cal.createDateTime(day));
 """
 CLOSE = "const tabs = document.getElementById('tabmail'); tabs.closeTab(tabs.currentTabInfo);"
@@ -121,7 +121,7 @@ class Patient:
         )
 
     def subscribe(self) -> Any:
-        """To the golden feed, from a web server of our own; then the week of it is looked at."""
+        """To the golden feed, from a web server of our own; then the month of it is looked at."""
         with run_web_server(GOLDEN) as address:
             shown = self.marionette.wait_for(SUBSCRIBE, f"{address}/feed-new-york-spring.ics")
             self.marionette.run(SHOW_DAY, f"{BEFORE:%Y%m%d}T000000")
@@ -153,12 +153,15 @@ class Patient:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--pictures", type=Path, help="folder to put screenshots into")
+    parser.add_argument("--answers", type=Path, help="folder to put the mails into that Thunderbird sent")
     options = parser.parse_args()
     provide_packages()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cadence-thunderbird-")))
         patient, sink = stack.enter_context(run_thunderbird(folder, options.pictures))
         tell(patient, sink)
+        for number, answer in enumerate(sink.answers if options.answers else [], start=1):
+            (options.answers / f"thunderbird-answer-{number}.eml").write_bytes(answer)
 
 
 def tell(patient: Patient, sink: Sink) -> None:
