@@ -1,4 +1,4 @@
-"""Whoever has a link may act for the patient: it stands in no log, not in the audit trail, nor in a copy of a message."""
+"""Whoever has a link may act for the patient: it stands in no log, no audit trail, and no copy of a message."""
 
 from __future__ import annotations
 
