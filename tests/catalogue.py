@@ -53,8 +53,10 @@ def strings_of_module(path: Path) -> Iterator[Asked]:
     if "gettext" not in source:
         return
     for node in ast.walk(ast.parse(source)):
-        name = getattr(getattr(node, "func", None), "id", "")
-        if not isinstance(node, ast.Call) or name not in CALLS:
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")  # gettext(...), translation.gettext(...)
+        if name not in CALLS:
             continue
         given = dict(zip(CALLS[name], node.args, strict=False))
         words = {key: str(value.value) for key, value in given.items() if isinstance(value, ast.Constant)}

@@ -19,6 +19,7 @@ from clinic.models import Patient, Site
 from protocols.library import FOLDER, read_library
 from scheduling.messages import call_list
 from scheduling.messages.calendar_file import course_calendar, course_calendar_html
+from scheduling.messages.sms.writing import digest_text, reminder_text
 from scheduling.messages.visit_names import LIBRARY_NAMES, begin_small
 from scheduling.messages.wording import (
     clock_phrase,
@@ -307,3 +308,22 @@ def test_day_after_which_they_may_drive_is_that_after_the_visit_ends(patient: Pa
     session = cast.make_course(patient, [late], now=now, version=version, minutes=105).sessions.get()
     assert session.local_date == date(2026, 12, 15)
     assert page_texts(session, [])[-1] == "You may drive again on Thursday, December 17, 2026 at the earliest."
+
+
+# Texts
+
+
+def test_texts_in_spanish_are_one_segment_and_offer_no_word_that_means_stop(site: Site, now: datetime) -> None:
+    Site.objects.filter(pk=site.pk).update(public_name="Centro Riverside")
+    patient = factories.make_patient(site=Site.objects.get(pk=site.pk), language="es")
+    course = cast.make_course(patient, [START + timedelta(days=day) for day in (0, 1, 2)], now=now)
+    sessions = list(course.sessions.order_by("number"))
+    link = "https://citas.example/v/AbCdEfGhIjKlMnOpQrStUv"
+    with translation.override("es"):
+        assert reminder_text(sessions[0], link=link) == (
+            "Cita en Centro Riverside: mar 15 de diciembre 9:00 a. m.; C: confirmar, R: llamada. "
+            f"{link} STOP para salir"
+        )
+        assert digest_text(sessions, patient=patient, site=sessions[0].site, link=link) == (
+            f"Su semana en Centro Riverside: mar 15 de diciembre, mié, jue 9:00 a. m.; más: {link} STOP para salir"
+        ).replace("á", "a")
