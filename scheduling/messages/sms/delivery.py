@@ -59,7 +59,7 @@ def deliver_texts(*, now: datetime, limit: int = 500) -> Counter[str]:
     run = Run(start_clock(now))
     run.counts["lost sight of"] = settle_lost(now=now)
     while run.counts.total() < limit and run.clock() - now < LONGEST_RUN and not run.is_cut_off:
-        batch = claim_texts(now=run.clock(), limit=CHUNK)
+        batch = claim_texts(now=run.clock(), limit=min(CHUNK, limit - run.counts.total()))
         if not batch:
             break
         claimed_at = run.clock()

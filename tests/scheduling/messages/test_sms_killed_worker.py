@@ -1,4 +1,4 @@
-"""A worker that dies between the acceptance of a text and the mark: it is not sent again, and somebody phones."""
+"""Workers that die between the acceptance of a text and the mark, and two at once: no text is sent twice."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
+from django.utils import timezone
 
 from clinic.models import Site
+from scheduling import tasks
+from scheduling.claims import claim
 from scheduling.messages.claiming import LEASE
 from scheduling.messages.sms.delivery import deliver_texts
 from scheduling.messages.sms.fates import record_fate
@@ -111,3 +115,30 @@ def test_worker_that_dies_with_the_text_in_its_hand_leaves_it_uncertain(site: Si
     assert run_worker(stand_in, "before") == -signal.SIGKILL
     assert deliver_texts(now=LATER) == Counter({"lost sight of": 1})
     assert (states(), stand_in.accepted) == (Counter({("failed", True): 1}), [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_second_run_at_once_leaves_everything_to_the_first(
+    site: Site, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs could each send a patient the one text of the day."""
+    book(site, patients=1)
+    monkeypatch.setattr(timezone, "now", lambda: DUE)
+    held, done = Event(), Event()
+
+    def hold() -> None:
+        with claim("texts") as is_ours:
+            assert is_ours
+            held.set()
+            done.wait(30)
+        connections.close_all()
+
+    first = Thread(target=hold)
+    first.start()
+    held.wait(30)
+    tasks.deliver_texts()
+    before = len(stand_in.accepted)
+    done.set()
+    first.join()
+    tasks.deliver_texts()
+    assert (before, len(stand_in.accepted)) == (0, 1)
