@@ -248,7 +248,7 @@ def test_former_address_of_a_patient_who_chose_detail_reads_nothing_of_it(site: 
     deliver(START - timedelta(days=10))
     patient.email = "ada@home.example"
     patient.save()
-    told = {}
+    told: dict[str, list[str]] = {}
     for minutes in (0, 3):
         deliver(START - timedelta(days=9) + timedelta(minutes=minutes))
         told |= {message.to[0]: clinical_words(str(message.subject)) for message in mail.outbox}
