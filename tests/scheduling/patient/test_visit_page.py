@@ -90,7 +90,7 @@ def test_page_speaks_the_patients_language_until_they_choose_the_other(visit: Se
     assert [spoken(path), spoken(f"{path}?lang=es"), spoken(f"{path}?lang=xx")] == ["en", "es", "en"]
     Patient.objects.update(language="es")
     assert [spoken(path), spoken(f"{path}?lang=en")] == ["es", "en"]
-    assert "martes, 15 de diciembre de 2026" in text_of(read(path))
+    assert "Martes, 15 de diciembre de 2026" in text_of(read(path))
     assert "Nada de aerosol nasal en la hora antes de la esketamina." in text_of(read(path))
 
 
