@@ -9,6 +9,7 @@ import pytest
 from django.core import mail
 
 from scheduling.answers import handle_answer
+from scheduling.messages import delivery
 from scheduling.messages.discretion import names_treatment
 from scheduling.messages.ics import write_declined_counter
 from scheduling.models import Announcement, Answer, Notice
@@ -42,6 +43,12 @@ def propose() -> None:
     say(method="COUNTER", start=WANTED)
 
 
+def send() -> list[mail.EmailMessage]:
+    mail.outbox.clear()
+    delivery.deliver_due(now=SOON)
+    return list(mail.outbox)
+
+
 def notice() -> tuple[str, str]:
     return Notice.objects.values_list("status", "outcome").get(kind="decline_counter")
 
@@ -49,8 +56,7 @@ def notice() -> tuple[str, str]:
 def test_the_mail_declines_the_proposal_and_says_that_the_clinic_will_call() -> None:
     make_invited()
     propose()
-    deliver(SOON)
-    [message] = mail.outbox
+    [message] = send()
     parts = read_parts(message)
     assert [kind for kind, _content in parts] == ["text/plain", "text/html", "text/calendar"]
     text = parts[0][1].decode()
@@ -72,7 +78,7 @@ def test_the_mail_declines_the_proposal_and_says_that_the_clinic_will_call() -> 
         "END:VEVENT",
         "END:VCALENDAR",
     ]
-    assert (notice(), deliver(SOON)) == (("sent", "sent"), [])
+    assert (notice(), send()) == (("sent", "sent"), [])
 
 
 @pytest.mark.libical
@@ -86,7 +92,7 @@ def test_libical_accepts_the_answer_but_for_the_sequence_that_rfc_5546_demands_a
 def test_an_answer_that_came_back_is_no_second_call() -> None:
     make_invited()
     propose()
-    deliver(SOON)
+    send()
     Notice.objects.filter(kind="decline_counter").update(message_id=MESSAGE_ID)
     take(read_fixture("bounce-postfix"), now=SOON)
     assert (notice()[0], open_calls()) == ("failed", [("answer", "countered")])
@@ -96,7 +102,7 @@ def test_the_mail_changes_nothing_that_the_patient_was_told() -> None:
     make_invited()
     propose()
     before = every_row(but={"Notice", "NoticeCopy"})
-    deliver(SOON)
+    send()
     assert every_row(but={"Notice", "NoticeCopy"}) == before
 
 
@@ -121,5 +127,5 @@ def test_an_address_that_is_not_the_patients_any_more_gets_no_mail() -> None:
     propose()
     Announcement.objects.filter(session=session).update(invited_to="old@mail.example")
     Notice.objects.exclude(kind="decline_counter").delete()
-    deliver(SOON)
+    send()
     assert notice()[0] == "skipped"
