@@ -19,6 +19,8 @@ from clinic.models import Patient, Site
 from protocols.library import FOLDER, read_library
 from scheduling.messages import call_list
 from scheduling.messages.calendar_file import course_calendar, course_calendar_html
+from scheduling.messages.letters import write_list_letter
+from scheduling.messages.mail import build_mail
 from scheduling.messages.sms.writing import digest_text, reminder_text
 from scheduling.messages.visit_names import LIBRARY_NAMES, begin_small
 from scheduling.messages.wording import (
@@ -34,17 +36,11 @@ from scheduling.models import Notice, Session
 from tests import factories
 from tests.catalogue import FILES, read_catalogue, strings_asked_for
 from tests.scheduling.messages import cast
+from tests.scheduling.messages.english import ENGLISH, english_words
 from tests.scheduling.messages.mailbox import deliver
 
 EASTERN = ZoneInfo("America/New_York")
 START = datetime(2026, 12, 15, 14, tzinfo=UTC)  # 9:00 in New York
-ENGLISH = re.compile(
-    r"\b(?:the|your?|yours|please|appointments?|at|with|and|or|of|for|to|from|this|these|that|will|we|is|are|if|before|"
-    r"after|until|on|by|hours?|minutes?|day|week|time|place|call|cancell?ed|reminder|new|hello|questions?|AM|PM|"
-    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|june|july|august|september|october|"
-    r"november|december|mon|tue|wed|thu|fri|sat|sun|dec)\b",
-    re.IGNORECASE,
-)
 
 
 def local(*numbers: int) -> datetime:
@@ -257,19 +253,6 @@ def read_all(*ats: datetime) -> list[mail.EmailMultiAlternatives]:
     return found
 
 
-def words_of(message: mail.EmailMultiAlternatives) -> str:
-    """Subject, text, HTML and event without what is not language: addresses, property names, the clinic's own name."""
-    parts = [str(message.subject), str(message.body)]
-    for part in message.alternatives:
-        content = str(part[0])
-        if part[1] == "text/html":
-            parts.append(re.sub(r"<style.*?</style>|<[^>]*>", " ", content))
-        else:
-            parts += re.findall(r"^(?:SUMMARY|DESCRIPTION|LOCATION):(.*)$", content, flags=re.MULTILINE)
-    text = "\n".join(parts).replace("\\n", "\n")
-    return re.sub(r"https?://\S+|Riverside|1 Main Street|Springfield", " ", text)
-
-
 def test_no_message_of_any_kind_to_a_reader_of_spanish_holds_english(site: Site, now: datetime) -> None:
     patient = factories.make_patient(site=site, language="es", given_name="Ada", timezone="America/Chicago")
     version = cast.make_version(sedating=True, phases=cast.DAILY, publish=False)
@@ -287,8 +270,30 @@ def test_no_message_of_any_kind_to_a_reader_of_spanish_holds_english(site: Site,
     kinds = set(Notice.objects.filter(course=course, status="sent").values_list("kind", flat=True))
     assert kinds >= {"course_summary", "calendar", "driver_reminder", "digest", "withdrawal"}
     assert len(sent) > 8
-    assert {(str(message.subject), word) for message in sent for word in ENGLISH.findall(words_of(message))} == set()
+    assert {(str(message.subject), word) for message in sent for word in english_words(message)} == set()
     assert {re.search(r'<html lang="(\w+)"', str(message.alternatives[0][0])).group(1) for message in sent} == {"es"}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("template", "context"),
+    [
+        ("decline_counter", {}),
+        ("feed_link", {"feed_address": "https://x.example/f", "feed_link": "webcal://x.example/f"}),
+        ("changes", {"everything": True}),
+        ("changes", {"nothing_left": True}),
+        ("changes", {"others_by_calendar": True}),
+        ("summary", {"has_others": True}),
+    ],
+)
+def test_rare_mails_to_a_reader_of_spanish_hold_no_english(
+    site: Site, now: datetime, template: str, context: dict[str, Any]
+) -> None:
+    patient = factories.make_patient(site=site, language="es")
+    session = cast.make_course(patient, [START], now=now).sessions.get()
+    with translation.override("es"):
+        letter = write_list_letter([session], patient, site, patient.email, template=template, subject="", **context)
+    message = build_mail(letter, site=site, message_id="<a@clinic.example>", now=now)
+    assert len(letter.text) > 100 and english_words(message) == []
 
 
 def test_two_patients_of_one_lot_each_read_their_own_language(site: Site, now: datetime) -> None:
