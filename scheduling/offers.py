@@ -52,7 +52,8 @@ DAYS, TIMES_A_DAY = 12, 4
 """Of so many days, and so many times of each, a person can choose."""
 TRIES = 10
 """How many times that move other visits are tried: each is planned."""
-TIME_LIMIT = 1.0
+TIME_LIMIT = 3.0
+"""Seconds. It only cuts what would take longer: the tries are counted, and each is bounded in steps."""
 APART = 60
 """Minutes between two times of one part of the day."""
 PARTS_OF_DAY = (12 * 60, 15 * 60)
@@ -209,7 +210,7 @@ def ask_for_time(session: Session, *, start: datetime, now: datetime, key: str, 
     shown = propose_move(session, start=start, now=now, most=MOST_MOVES)
     if not shown.is_possible:
         raise BookingRefused(shown.refusals)
-    if expected and expected != shown.fingerprint:
+    if not shown.shifts or (expected and expected != shown.fingerprint):
         raise refuse_session(session, NOT_AS_SHOWN, rule="changed")
     return record_answer(
         patient=session.patient,

@@ -336,6 +336,8 @@ def test_what_is_not_possible_cannot_be_wished_for(second: Session, site: Site) 
         ask_for_time(second, start=second.start + timedelta(days=1), now=NOW, key="page:1")
     with pytest.raises(BookingRefused, match="not what was shown"):
         ask_for_time(second, start=second.start + timedelta(days=3), now=NOW, key="page:1", expected="something else")
+    with pytest.raises(BookingRefused, match="not what was shown"):
+        ask_for_time(second, start=second.start, now=NOW, key="page:1")
     Site.objects.filter(pk=site.pk).update(patient_moves="no")
     with pytest.raises(BookingRefused, match="moved by phone"):
         ask_for_time(Session.objects.get(pk=second.pk), start=at(site, 3, 9), now=NOW, key="page:1")
