@@ -42,7 +42,7 @@ def test_summary_lists_every_appointment_with_its_zone_and_the_place(patient: Pa
     deliver(now + SOON)
     [summary] = mail.outbox
     assert summary.body == (
-        "Hello Ada,\n\nThese are your appointments:\n\n"
+        "Hello Ada,\n\nWe look forward to seeing you. These are your appointments:\n\n"
         "Tuesday, December 15, 2026, 9:00 AM EST\nTuesday, March 23, 2027, 10:00 AM EDT\n\n"
         "Place: 1 Main Street, Springfield\n\n"
         "For each of them you will get a calendar invitation, some days before. "

@@ -49,7 +49,8 @@ def test_batch_goes_over_one_connection(site: Site, sink: Sink) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_deliverers_at_once_send_each_message_once(site: Site, sink: Sink) -> None:
+def test_two_deliverers_at_once_send_each_message_once(site: Site, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "CHUNK", 10)
     book(site, patients=25)
     sink.pace = 0.01
     together = Barrier(2)
