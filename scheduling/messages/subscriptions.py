@@ -73,9 +73,9 @@ def feed_of(patient: Patient) -> CalendarFeed | None:
 
 
 def find_feed(token: str) -> CalendarFeed | None:
-    """A live one. Where the channel was changed a moment ago it is none any more."""
+    """A live one, without its body. Where the channel was changed a moment ago it is none any more."""
     live = CalendarFeed.objects.filter(digest=digest_of(token), revoked_at=None, patient__channel=Channel.FEED)
-    return live.select_related("patient").first()
+    return live.select_related("patient").defer("body").first()
 
 
 def token_of(feed: CalendarFeed) -> str:

@@ -33,17 +33,20 @@ def show_feed(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 def answer(request: HttpRequest, feed: CalendarFeed, *, now: datetime) -> HttpResponseBase:
-    body = feed.body.encode()
     response = HttpResponse(content_type="text/calendar; charset=utf-8")
-    if request.method == "GET":
-        response.content = body
-    response["Content-Length"] = str(len(body))
     response["Content-Disposition"] = 'inline; filename="appointments.ics"'
     response["ETag"] = f'"{feed.etag}"'
     changed_at = int(feed.changed_at.timestamp()) if feed.changed_at else None
     if changed_at is not None and changed_at <= now.timestamp():  # never later than Date (RFC 9110 8.8.2.1)
         response["Last-Modified"] = http_date(changed_at)
-    return get_conditional_response(request, response["ETag"], changed_at, response) or response
+    known = get_conditional_response(request, response["ETag"], changed_at, response)
+    if known is not None and known is not response:
+        return known
+    body = feed.body.encode()  # read only now
+    if request.method == "GET":
+        response.content = body
+    response["Content-Length"] = str(len(body))
+    return response
 
 
 def discreet(response: HttpResponseBase) -> HttpResponseBase:
