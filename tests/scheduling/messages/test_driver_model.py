@@ -154,17 +154,31 @@ class Drivers(RuleBasedStateMachine):
             cast.cancel(self.session(), now=self.now)
 
     @precondition(lambda self: self.calls())
-    @rule()
-    def phone(self) -> None:
+    @rule(in_vain=st.booleans())
+    def phone(self, in_vain: bool) -> None:
         [call] = self.calls()
         assert call_list.mark_called(call, now=self.now, by=self.clerk)
         if self.now >= self.day_before():
             self.asked_at = self.now
+        if in_vain and self.is_ahead():
+            self.wait_for_the_next_call(is_last=True)
 
     @rule(wait=st.sampled_from([30, 125, 3600, 7 * 3600, 86400, 3 * 86400]))
     def wait(self, wait: int) -> None:
         self.now += timedelta(seconds=wait)
         call_list.expire_calls(now=self.now)
+
+    @precondition(lambda self: self.is_ahead())
+    @rule(is_last=st.booleans())
+    def meet_the_next_call(self, is_last: bool) -> None:
+        self.wait_for_the_next_call(is_last=is_last)
+
+    def wait_for_the_next_call(self, *, is_last: bool) -> None:
+        """Such moments are short: waiting at random would seldom meet them."""
+        due_at = self.session().start - 2 * HOUR if is_last else self.day_before()
+        if due_at >= self.now:
+            self.now = due_at + timedelta(seconds=30)
+            call_list.expire_calls(now=self.now)
 
     @rule(trouble=st.sampled_from(["", "", "", "refused for now", "answer lost", "killed before", "killed after"]))
     def deliver(self, trouble: str) -> None:
