@@ -148,4 +148,8 @@ def pick_sessions(notice: Notice, sessions: Sequence[Session], *, now: datetime)
 
 def preparation_of(session: Session, instructions: Iterable[Instruction]) -> list[str]:
     stay = [_("The visit lasts %(stay)s.") % {"stay": stay_text(session)}] if session.visit_type.sedating else []
-    return [*stay, *preparation_texts(session, instructions)]
+    instructions = list(instructions)
+    said = preparation_texts(session, instructions)
+    # Who is phoned has no page to read it on; a machine or a relative must not hear it.
+    private = [text for text in preparation_texts(session, instructions, on_page=True) if text not in said]
+    return [*stay, *said, *(f"To the patient in person only: {text}" for text in private)]

@@ -103,6 +103,19 @@ def test_reminder_call_says_what_the_mail_would(phoned: Patient, now: datetime) 
     )
 
 
+def test_what_names_the_treatment_is_said_to_the_patient_in_person(phoned: Patient, now: datetime) -> None:
+    version = cast.make_version(publish=False)
+    make = version.tracks.get().visit_type.instructions.create
+    make(kind="other", minutes_before=60, text="No nasal spray after {time}.")
+    make(kind="bring", text="Your list.")
+    cast.book(phoned, [nine(22)], now=now, version=version)
+    call = Notice.objects.filter(kind="reminder").order_by("due_at")[0]
+    assert call_list.describe_calls([call], now=now)[call.pk].lines == (
+        "Please bring: Your list.",
+        "To the patient in person only: No nasal spray after 8:00 AM EST.",
+    )
+
+
 def sedating_version() -> ProtocolVersion:
     version = cast.make_version(sedating=True, publish=False)
     visit = version.tracks.get().visit_type
