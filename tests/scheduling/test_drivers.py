@@ -18,6 +18,7 @@ from scheduling.messages import outbox
 from scheduling.models import Course, Driver, Notice, Session, SessionStatus
 from scheduling.moving import cancel_session, move_session
 from scheduling.planning import legal_times
+from scheduling.rearranging import propose_move, rearrange
 from scheduling.refusals import BookingRefused
 from tests import factories
 from tests.factories import NOW, a_day
@@ -228,8 +229,8 @@ def check_moved(before: list[Session]) -> None:
     assert {driver.name for driver in found.values()} == {"Bob Miller"}
 
 
-def book_real(patient: Patient, *phases: dict[str, Any], **fields: Any) -> Course:
-    version = factories.make_protocol(sedating=True, **fields, **({"phases": phases} if phases else {}))
+def book_real(patient: Patient) -> Course:
+    version = factories.make_protocol(sedating=True)
     return plan_and_book(calendar.make_course(patient=patient, version=version).pk, now=NOW)
 
 
@@ -244,6 +245,16 @@ def test_a_driver_does_not_count_for_the_time_that_a_visit_is_moved_to(
     move_session(before[1], start=start, now=NOW + MINUTE, override_reason=override_reason)
     check_moved(before)
     assert not before[1].driver.is_settled or before[1].start == start
+
+
+def test_a_driver_does_not_count_for_visits_that_move_along(patient: Patient, chair: Resource) -> None:
+    course = book_real(patient)
+    before = confirm_all(course)
+    start = before[1].start + timedelta(days=3)
+    shown = propose_move(before[1], start=start, now=NOW + MINUTE)
+    moved = rearrange(before[1], start=start, expected=shown.fingerprint, now=NOW + MINUTE)
+    assert len(moved) > 1
+    check_moved(before)
 
 
 def test_a_driver_does_not_count_for_visits_that_make_room_after_a_miss(
