@@ -39,7 +39,8 @@ class Visitor:
 
     def __init__(self, request: HttpRequest, link: PatientLink, token: str, now: datetime) -> None:
         self.request, self.link, self.token, self.now = request, link, token, now
-        link.session.patient = link.patient
+        if link.session.patient_id == link.patient_id:
+            link.session.patient = link.patient  # read already
         self.language = choose_language(request, link)
 
     def address(self, page: str = "patient_page", **arguments: Any) -> str:
