@@ -19,6 +19,7 @@ from scheduling.desk.acting import find_row, go_back
 from scheduling.desk.base import staff_of
 from scheduling.messages.call_list import Call, calls_to_make, describe_calls, mark_called
 from scheduling.models import Notice, NoticeKind
+from scheduling.words import say_moment
 
 SHOWN_AT_MOST = 200
 # What is written down on the page of the visit, where the answer and the driver stand.
@@ -60,10 +61,12 @@ def make_call(notice: Notice, *, now: datetime, by: User) -> bool:
 
 def describe_call(notice: Notice, call: Call) -> dict[str, Any]:
     at_visit = notice.kind in AT_THE_VISIT and notice.session_id is not None
+    zone, answer = notice.course.site.zone, notice.answer
     return {
         "notice": notice,
+        "wanted": say_moment(answer.wanted_start.astimezone(zone)) if answer and answer.wanted_start else "",
         "words": call,
-        "due": notice.due_at.astimezone(notice.course.site.zone),
+        "due": notice.due_at.astimezone(zone),
         "course_url": reverse("admin:scheduling_course_change", args=[notice.course_id]),
         "visit_url": reverse("admin:scheduling_session_change", args=[notice.session_id]) if at_visit else "",
         "print_url": reverse("admin:desk_course_print", args=[notice.course_id]),

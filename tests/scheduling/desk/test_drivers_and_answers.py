@@ -114,6 +114,9 @@ def test_ticking_off_the_call_settles_the_answer(at_desk, clerk, sedating, decli
     call = Notice.objects.get(answer=declined)
     [listed] = [c for c in at_desk.get(reverse("admin:desk_call_list")).context["calls"] if c["notice"] == call]
     assert listed["visit_url"] == page_of(sedating)
+    page = at_desk.get(reverse("admin:desk_call_list")).content.decode()
+    assert "Declined in their calendar" in page
+    assert "&lt;b&gt;on a journey&lt;/b&gt;" in page
     at_desk.post(reverse("admin:desk_call_done", args=[call.pk]))
     declined.refresh_from_db()
     assert (declined.handled_by, declined.handled_how) == (clerk, "Called")

@@ -49,7 +49,7 @@ LISTS = {
     "admin:scheduling_course_changelist": 7,
     "admin:scheduling_session_changelist": 6,
     "admin:scheduling_notice_changelist": 6,
-    "admin:desk_call_list": 6,
+    "admin:desk_call_list": 10,
     "admin:clinic_patient_changelist": 6,
 }
 
