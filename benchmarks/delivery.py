@@ -109,7 +109,7 @@ def work(profile: bool) -> None:
         marked[notice.message_id] = time.time()
         return name
 
-    delivery.finish = finish_and_note
+    delivery.finish = finish_and_note  # type: ignore[assignment]
 
     def count_query(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
         seen["queries"] += 1
@@ -151,21 +151,27 @@ def cpu_of(pids: list[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def start(command: list[str], answer: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Its answer goes to a file: a pipe would be full before anybody reads it."""
+    with answer.open("w") as output:
+        return subprocess.Popen(command, env=environment, stdout=output, cwd=ROOT)
+
+
 def run_workers(count: int, *, port: int, profile: bool) -> tuple[list[dict[str, Any]], list[list[float]], float]:
     """What each worker says of itself, its memory ten times a second, and how long they took together."""
+    scratch = Path(os.environ["CADENCE_STATE_DIR"])
     environment = {**os.environ, "EMAIL_URL": f"smtp://127.0.0.1:{port}"}
     command = [sys.executable, __file__, "--work", *(["--profile"] if profile else [])]
     began = time.monotonic()
-    workers = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(count)
-    ]
+    answers = [scratch / f"worker-{number}.json" for number in range(count)]
+    workers = [start(command, answer, environment) for answer in answers]
     memory: list[list[float]] = [[] for _ in workers]
     while any(worker.poll() is None for worker in workers):
         for worker, samples in zip(workers, memory, strict=True):
             samples.append(memory_of(worker.pid))
         time.sleep(0.1)
     took = time.monotonic() - began
-    said = [json.loads(worker.stdout.read()) for worker in workers if worker.stdout]
+    said = [json.loads(answer.read_text()) for answer in answers]
     return said, [[size for size in samples if size] for samples in memory], took
 
 
