@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pgtrigger
@@ -14,6 +14,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 APPS = ("clinic", "protocols", "scheduling")
+THEN = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 FIRST = [(app, "0001_initial") for app in APPS]
 
 
@@ -64,15 +65,21 @@ def test_migrations_build_a_database_keep_its_rows_and_take_it_down_again(fresh:
     for app, name in FIRST:
         migrate(app, name)
     site = fill(MigrationExecutor(fresh).loader.project_state(FIRST).apps)
-    migrate()
-    migrate()  # asked twice, nothing more happens
-    assert (tables(fresh), triggers(fresh)) == (expected_tables(), expected_triggers())
-    assert read_rows(fresh) == [
+    kept = [
         [("riverside", "America/New_York")],
         [("Abbott", site.pk)],
         [("draft",)],
         [("insert",)],
+        [("Beth Abbott", "confirmed")],
+        [("course_summary", "ada@mail.example", "due")],
     ]
+    migrate()
+    migrate()  # asked twice, nothing more happens
+    assert (tables(fresh), triggers(fresh)) == (expected_tables(), expected_triggers())
+    assert (read_rows(fresh), read_defaults(fresh)) == (kept, DEFAULTS)
+    for app, name in reversed(FIRST):
+        migrate(app, name)
+    assert read_rows(fresh) == kept
     for app in reversed(APPS):
         migrate(app, "zero")
     assert (tables(fresh), triggers(fresh)) == (set(), set())
@@ -87,6 +94,30 @@ def read_rows(connection: Any) -> list[list[tuple[Any, ...]]]:
                 "SELECT family_name, home_site_id FROM clinic_patient",
                 "SELECT status FROM protocols_protocolversion",
                 "SELECT pgh_label FROM clinic_patientevent",
+                "SELECT name, status FROM scheduling_driver",
+                "SELECT kind, recipient, status FROM scheduling_notice",
+            )
+        ]
+
+
+DEFAULTS = [
+    [([3, 1], time(21, 0), time(8, 0), "approval", False)],
+    [("channel",)],
+    [("person", "", THEN, None)],
+    [(None, "")],
+]
+
+
+def read_defaults(connection: Any) -> list[list[tuple[Any, ...]]]:
+    """What rows of before have in the columns that came later."""
+    with connection.cursor() as cursor:
+        return [
+            cursor.execute(query).fetchall()
+            for query in (
+                "SELECT reminder_days, quiet_from, quiet_until, patient_moves, allows_ride_service FROM clinic_site",
+                "SELECT reminders_by FROM clinic_patient",
+                "SELECT kind, email, agreed_start, lost_at FROM scheduling_driver",
+                "SELECT answer_id, provider_id FROM scheduling_notice",
             )
         ]
 
@@ -99,7 +130,23 @@ def fill(then: Any) -> Any:
 
     site = make("clinic", "Site", code="riverside", name="R", public_name="R", timezone="America/New_York")
     make("clinic", "SiteHours", site=site, weekday=0, opens_at=time(8), closes_at=time(18))
-    make("clinic", "Patient", home_site=site, given_name="Ada", family_name="Abbott")
+    patient = make("clinic", "Patient", home_site=site, given_name="Ada", family_name="Abbott")
     protocol = make("protocols", "Protocol", site=site, code="calm", name="Calm", family="other")
-    make("protocols", "ProtocolVersion", protocol=protocol, number=1)
+    version = make("protocols", "ProtocolVersion", protocol=protocol, number=1)
+    visit_type = make("protocols", "VisitType", version=version, code="visit", name="Visit", sedating=True)
+    track = make("protocols", "Track", version=version, position=0, name="main", visit_type=visit_type)
+    course = make(
+        "scheduling", "Course", patient=patient, site=site, version=version, earliest_start=THEN.date(),
+        latest_start=THEN.date(), preferred_time=time(9), requested_at=THEN,
+    )  # fmt: skip
+    session = make(
+        "scheduling", "Session", course=course, patient=patient, site=site, track=track, visit_type=visit_type,
+        number=1, start=THEN, end=THEN + timedelta(hours=2), local_date=THEN.date(), local_time=time(9),
+        timezone="America/New_York", status_at=THEN, created_at=THEN, changed_at=THEN,
+    )  # fmt: skip
+    make("scheduling", "Driver", session=session, name="Beth Abbott", status="confirmed", changed_at=THEN)
+    make(
+        "scheduling", "Notice", patient=patient, course=course, kind="course_summary", channel="email", key="summary",
+        message_id="<1@mail.example>", recipient="ada@mail.example", due_at=THEN, created_at=THEN,
+    )  # fmt: skip
     return site
