@@ -20,6 +20,7 @@ from scheduling.models import (
     NoticeChannel,
     NoticeKind,
     NoticeStatus,
+    PatientLink,
     Session,
 )
 
@@ -102,6 +103,9 @@ def handle_answer(answer: Answer, *, how: str, now: datetime, by: User | None) -
         calls = Notice.objects.filter(answer=answer, channel=NoticeChannel.CALL, status=NoticeStatus.DUE)
         outcome = f"Done by {by}"[:200] if by else "Done"
         calls.update(status=NoticeStatus.DONE, sent_at=now, outcome=outcome)
+        if answer.source == AnswerSource.PAGE and answer.sequence is not None:
+            # Where the visit stays as it is, its page is of use again; where it moved, the link is dead anyway.
+            PatientLink.objects.filter(session=answer.session_id, sequence=answer.sequence).update(used_at=None)
     return True
 
 

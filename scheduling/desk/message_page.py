@@ -13,12 +13,9 @@ from django.utils import timezone
 
 from scheduling.desk.acting import refusals_told
 from scheduling.desk.base import staff_of
-from scheduling.messages.again import send_again
-from scheduling.models import Notice, NoticeChannel, NoticeStatus
+from scheduling.messages.again import BY_MACHINE, ENDED, refusal_of, send_again
+from scheduling.models import Notice
 from scheduling.words import label_of, say_short_day
-
-BY_MACHINE = {NoticeChannel.EMAIL, NoticeChannel.SMS}
-ENDED = {NoticeStatus.SENT, NoticeStatus.FAILED, NoticeStatus.SKIPPED}
 
 
 def show_message(request: HttpRequest, admin_site: AdminSite, notice: Notice) -> HttpResponse:
@@ -32,6 +29,7 @@ def show_message(request: HttpRequest, admin_site: AdminSite, notice: Notice) ->
         "copies": notice.copies.all(),
         "repetitions": notice.repetitions.order_by("created_at"),
         "can_send_again": may_be_sent_again(notice) and request.user.has_perm("scheduling.change_notice"),
+        "is_refused": bool(refusal_of(notice)),
         "course": course,
     }
     return TemplateResponse(request, "desk/message.html", context)
@@ -59,7 +57,8 @@ def repeat_message(request: HttpRequest, notice: Notice) -> HttpResponse:
     """To the new message, which waits for the next delivery; or back, with the reason why not."""
     shown = notice
     with refusals_told(request) as refused:
-        shown = send_again(notice, now=timezone.now(), by=staff_of(request))
+        despite = "despite_refusal" in request.POST
+        shown = send_again(notice, now=timezone.now(), by=staff_of(request), despite_refusal=despite)
     if not refused:
         messages.success(request, "It goes out once more within a minute.")
     return HttpResponseRedirect(reverse("admin:scheduling_notice_change", args=[shown.pk]))

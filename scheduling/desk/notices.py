@@ -94,7 +94,7 @@ class NoticeAdmin(ReadOnlyAdmin):
         return repeat_message(request, self.find(request, pk))
 
     def find(self, request: HttpRequest, pk: str) -> Notice:
-        related = ("patient", "course__site", "session__track", "session__visit_type")
+        related = ("patient", "course__site", "session__track", "session__visit_type", "asked_by")
         notice: Notice = find_row(self.get_queryset(request).select_related(*related), pk)
         timezone.activate(notice.course.site.zone)
         return notice

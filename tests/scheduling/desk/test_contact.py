@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from clinic.models import Consent
+from clinic.models import Consent, Purpose
 from scheduling.desk.contact_acts import WORDINGS
 from scheduling.models import CalendarFeed
 from tests import factories
@@ -32,7 +32,7 @@ def test_a_consent_keeps_its_words_its_number_and_who_heard_it(at_desk, clerk, a
     consent = Consent.objects.get()
     assert (consent.number, consent.wording, consent.source, consent.given_to, consent.given_at) == (
         "+12125550101",
-        WORDINGS["sms"],
+        WORDINGS[Purpose.SMS],
         "form",
         clerk,
         factories.NOW,

@@ -61,6 +61,17 @@ def test_a_message_goes_out_once_more_as_one_of_its_own(at_desk, summary, mailou
     assert "the earlier message" in at_desk.get(page_of(again)).content.decode()
 
 
+def test_an_address_that_refused_mail_is_tried_again_only_by_who_knows_that_it_works(at_desk, summary):
+    Notice.objects.filter(pk=summary.pk).update(status="failed", failed_at=factories.NOW + timedelta(hours=1))
+    assert at_desk.get(page_of(summary)).context["is_refused"]
+    url = reverse("admin:desk_message_again", args=[summary.pk])
+    assert told(at_desk.post(url, follow=True)) == [
+        "This address has refused mail for good. Correct it first; or, if it works again, say so and send once more."
+    ]
+    answer = at_desk.post(url, {"despite_refusal": "yes"}, follow=True)
+    assert told(answer) == ["It goes out once more within a minute."]
+
+
 def test_what_still_waits_cannot_be_sent_again(at_desk, course):
     waiting = Notice.objects.filter(kind="calendar").earliest("due_at")
     answer = at_desk.post(reverse("admin:desk_message_again", args=[waiting.pk]), follow=True)

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from clinic.models import Site
-from scheduling.answers import record_answer
+from scheduling.answers import handle_answer, record_answer
 from scheduling.models import Answer, Driver, Hold, Notice, PatientLink, Session
 from tests.scheduling.patient.visiting import BOB, NOW, path_to, read, send, text_of
 
@@ -186,3 +186,15 @@ def test_eight_presses_at_once_are_one_answer(visit: Session) -> None:
         thread.join()
     assert sorted(statuses)[0] == 200 and set(statuses) <= {200, 303, 410}
     assert (len(answers()), Notice.objects.filter(kind="answer").count()) == (1, 1)
+
+
+def test_a_link_is_of_use_again_once_staff_have_acted_and_the_visit_stays(visit: Session) -> None:
+    path = path_to(visit)
+    send(f"{path}/cannot-come")
+    assert is_used(visit)
+    answer = Answer.objects.get(kind="cannot_come")
+    assert handle_answer(answer, how="Comes after all", now=NOW, by=None)
+    assert not is_used(visit)
+    send(f"{path}/cannot-come")
+    waiting = Notice.objects.filter(kind="answer", status="due")
+    assert (is_used(visit), Answer.objects.filter(kind="cannot_come").count(), waiting.count()) == (True, 2, 1)
