@@ -33,7 +33,7 @@ from scheduling.demo.removal import remove_demo
 from scheduling.demo.report import count_conflicts
 from scheduling.demo.staff import logins_path
 from scheduling.messages import delivery
-from scheduling.models import Course, CourseStatus, Hold, Notice, NoticeStatus, Session, SessionStatus
+from scheduling.models import Answer, Course, CourseStatus, Driver, Hold, Notice, NoticeStatus, Session, SessionStatus
 from scheduling.snapshots import read_problem
 from tests import factories
 from tests.scheduling.background import own_broker, running_worker
@@ -95,6 +95,10 @@ def test_the_demonstration_is_planned_and_booked_by_a_worker_without_a_conflict(
         Session.objects.filter(start__lt=timezone.now() - timedelta(days=1)).values_list("status", flat=True)
     )
     assert outcomes >= {SessionStatus.COMPLETED, SessionStatus.MISSED, SessionStatus.UNRECORDED}
+    asked = Answer.objects.filter(needs_staff=True).values_list("kind", flat=True)
+    assert sorted(asked) == ["cannot_come", "move_wanted"]
+    assert Answer.objects.filter(kind="confirmed").exists()
+    assert set(Driver.objects.values_list("status", flat=True)) == {"needed", "named", "confirmed"}
     assert remove_demo()
     assert totals() == [0, 0, 0, 0, 0, 0, 0, 0, Protocol.objects.library().count()]
     assert not logins_path().exists()

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from clinic import localservices
 from clinic.models import Site
+from scheduling.demo.answers import play_answers
 from scheduling.demo.clinic import (
     fill_past,
     find_demo_site,
@@ -72,6 +73,7 @@ class Command(BaseCommand):
             publish(extend_open_courses)
             publish_planning(waiting)
             self.wait_for(waiting, patience=patience)
+        play_answers(site, now=timezone.now())
         for line in describe(site, now=timezone.now()):
             self.stdout.write(line)
 
