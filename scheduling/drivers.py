@@ -145,7 +145,7 @@ def _email_fault(session: Session, email: str) -> str:
     except ValidationError:
         return _("The e-mail address of the driver is not one, such as name@example.com.")
     if email.casefold() == session.patient.email.casefold():
-        return _("This is the patient's own e-mail address; leave it empty, or give the driver's.")
+        return _("This address gets the appointment's own messages; leave it empty, or give the driver's.")
     if email.casefold() == sender_address(session.site).casefold():
         return _("This is the clinic's own e-mail address; leave it empty, or give the driver's.")
     return ""

@@ -98,7 +98,7 @@ def test_another_driver_takes_the_place_of_the_first(session: Session) -> None:
         ),
         (
             {"email": "ADA@mail.example"},
-            [("email", "This is the patient's own e-mail address; leave it empty, or give the driver's.")],
+            [("email", "This address gets the appointment's own messages; leave it empty, or give the driver's.")],
         ),
         (
             {"email": "riverside@clinic.example"},
