@@ -249,6 +249,8 @@ def approve_wish(answer: Answer, *, now: datetime, by: User | None) -> list[Sess
 def decline_wish(answer: Answer, *, how: str, now: datetime, by: User | None) -> None:
     """The visit stays where it is. `how` says what was agreed with the patient instead."""
     session = _session_of(answer)
+    if session.status != SessionStatus.BOOKED or session.sequence != answer.sequence:
+        raise refuse_session(session, CHANGED_SINCE, rule="changed")
     if not handle_answer(answer, how=how, now=now, by=by):
         raise refuse_session(session, SETTLED, rule="changed")
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from scheduling.answers import handle_answer
 from scheduling.desk.acting import find_row, go_back, refusals_told
 from scheduling.desk.base import staff_of
-from scheduling.models import Answer, AnswerKind, Session
+from scheduling.models import Answer, AnswerKind, Session, SessionStatus
 from scheduling.offers import approve_wish, decline_wish
 from scheduling.words import count_of, say_moment
 
@@ -28,12 +28,15 @@ def describe_answers(session: Session) -> list[dict[str, Any]]:
 
 def _describe(answer: Answer, session: Session) -> dict[str, Any]:
     waits = answer.needs_staff and answer.handled_at is None
+    is_earlier = answer.is_stale or answer.sequence not in {None, session.sequence}
+    is_open = session.status == SessionStatus.BOOKED and not is_earlier
     wanted = answer.wanted_start and say_moment(answer.wanted_start.astimezone(session.local_start.tzinfo))
     return {
         "answer": answer,
         "wanted": wanted or "",
         "waits": waits,
-        "may_approve": waits and answer.kind == AnswerKind.MOVE_WANTED and not answer.is_stale,
+        "is_earlier": is_earlier,
+        "may_approve": waits and answer.kind == AnswerKind.MOVE_WANTED and is_open,
     }
 
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from scheduling.answers import record_answer
 from scheduling.booking import book_course
 from scheduling.models import Answer, AnswerKind, AnswerSource, Driver, Notice, NoticeStatus, Session
+from scheduling.moving import cancel_session, move_session
 from scheduling.offers import ask_for_time, offer_times
 from scheduling.planning import propose_course
 from tests import factories
@@ -152,6 +153,27 @@ def test_a_wish_that_is_not_granted_leaves_the_visit_where_it_is(at_desk, sedati
     sedating.refresh_from_db()
     wish.refresh_from_db()
     assert (sedating.start, sedating.sequence, wish.handled_how) == (was, sequence, "The time stays")
+
+
+def test_a_wish_about_an_earlier_time_or_a_cancelled_visit_is_only_ticked_off(at_desk, clerk, sedating, wish):
+    cancel_session(sedating, reason="Away", now=factories.NOW, by=clerk)
+    [row] = at_desk.get(page_of(sedating)).context["answers"]
+    assert (row["waits"], row["may_approve"]) == (True, False)
+    assert press_answer(at_desk, wish, "decline") == ["The visit has changed since the patient asked."]
+    assert press_answer(at_desk, wish, "done") == ["Done."]
+    wish.refresh_from_db()
+    assert wish.handled_how == "Spoken to"
+
+
+def test_what_was_said_about_an_earlier_time_is_marked(at_desk, clerk, sedating):
+    said = {"patient": sedating.patient, "session": sedating, "kind": "confirmed", "source": "page", "key": "1"}
+    record_answer(**said, sequence=sedating.sequence, now=factories.NOW)
+    assert not at_desk.get(page_of(sedating)).context["answers"][0]["is_earlier"]
+    start = offer_times(sedating, now=factories.NOW)[0].start
+    move_session(sedating, start=start, now=factories.NOW, by=clerk)
+    page = at_desk.get(page_of(sedating))
+    assert page.context["answers"][0]["is_earlier"]
+    assert "About an earlier time" in page.content.decode()
 
 
 def test_an_answer_is_found_only_at_its_own_visit_and_clinic(client, at_desk, other_clerk, first, sedating, declined):
