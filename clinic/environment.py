@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import environ
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.http.request import validate_host
 
 ENVIRONMENTS = {"production", "development"}
 DATABASE_SCHEMES = {"postgresql", "postgres"}
@@ -92,6 +93,12 @@ def find_address_fault(url: str) -> str:
     except ValueError:
         served = False
     return "" if served else "PUBLIC_URL is not the address that patients reach this by, such as https://clinic.example"
+
+
+def find_unserved_fault(url: str, hosts: list[str]) -> str:
+    """Django answers 400 to whoever comes by a host that is not listed: every link that a patient gets would fail."""
+    served = not hosts or validate_host(urlsplit(url).hostname or "", hosts)
+    return "" if served else "PUBLIC_URL names a host that is not in ALLOWED_HOSTS, so no link of a patient would open"
 
 
 def find_inbox_fault(url: str, *, tls_only: bool) -> str:
@@ -218,7 +225,7 @@ def refuse_unsafe_production(
         faults.append(fault)
     if not hosts or "*" in hosts:
         faults.append("ALLOWED_HOSTS does not name the hosts that are served")
-    if fault := find_address_fault(public_url):
+    if fault := find_address_fault(public_url) or find_unserved_fault(public_url, hosts):
         faults.append(fault)
     if fault := find_mail_fault(mail_url):
         faults.append(fault)

@@ -90,6 +90,13 @@ def test_whole_settings_are_accepted() -> None:
                 "https://clinic.example:x",
             )
         ),
+        *(
+            (
+                {"hosts": hosts},
+                "PUBLIC_URL names a host that is not in ALLOWED_HOSTS, so no link of a patient would open",
+            )
+            for hosts in (["app.example.org"], ["example.org"], [".cadence.example.com", "adence.example.org"])
+        ),
         ({"sender": ""}, "DEFAULT_FROM_EMAIL does not name the sender of mail"),
         ({"database_url": ""}, "DATABASE_URL is not set (the embedded PostgreSQL is only for trying out)"),
         ({"broker_url": ""}, "REDIS_URL is not set (the embedded Valkey is only for trying out)"),
@@ -150,6 +157,17 @@ def test_one_sentence_names_every_fault_also_beside_broken_addresses() -> None:
 def test_an_environment_that_is_not_known_is_refused_rather_than_taken_for_trying_out(name: str) -> None:
     done = run(START, CADENCE_ENV=name)
     assert (done.returncode, done.stderr) == (1, "CADENCE_ENV is neither production nor development.\n")
+
+
+@pytest.mark.parametrize(
+    ("public_url", "hosts"),
+    [
+        ("https://Cadence.example.org:8443/", ["cadence.example.org"]),
+        ("https://patients.example.org", ["desk.example.org", ".example.org"]),
+    ],
+)
+def test_patients_may_come_by_any_host_that_is_served(public_url: str, hosts: list[str]) -> None:
+    environment.refuse_unsafe_production(**{**GOOD, "public_url": public_url, "hosts": hosts})
 
 
 def test_a_sender_may_bear_a_name() -> None:
@@ -286,7 +304,7 @@ def test_production_starts_without_texts_and_with_an_account(url: str) -> None:
         ),
         ({"sms_url": "file:///var/sms"}, "SMS_URL names a folder, where no patient would read it"),
         (
-            {"sms_url": ACCOUNT, "public_url": f"https://{'a' * 63}"},
+            {"sms_url": ACCOUNT, "public_url": f"https://{'a' * 63}", "hosts": ["a" * 63]},
             "PUBLIC_URL is longer than 70 characters, too long for links in text messages",
         ),
     ],
