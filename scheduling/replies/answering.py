@@ -25,6 +25,8 @@ OVERTAKEN_BY = {
     AnswerKind.COUNTERED: {AnswerKind.ACCEPTED, AnswerKind.COUNTERED},
     AnswerKind.DRIVER_NO: {AnswerKind.DRIVER_YES, AnswerKind.DRIVER_MAYBE, AnswerKind.DRIVER_NO},
 }
+# Of a time proposed. The year 1 or 9999 is in the calendar of no patient, and outside that of other time zones.
+EARLIEST_WISH, LATEST_WISH = timedelta(days=1), timedelta(days=731)
 # DTSTAMP counts seconds. Of two answers of one second the one that means more work counts as the later.
 RANKS = (
     AnswerKind.ACCEPTED, AnswerKind.TENTATIVE, AnswerKind.DECLINED, AnswerKind.COUNTERED,
@@ -62,7 +64,7 @@ def kind_of(reply: CalendarReply, invited: Invited) -> AnswerKind | None:
 def give_answer(reply: CalendarReply, invited: Invited, kind: AnswerKind, *, is_current: bool, now: datetime) -> Answer:
     """One and the same answer, whether it comes by mailbox and webhook, or as often as a calendar sends it."""
     session = invited.session
-    wanted = wanted_start(reply, session)
+    wanted = wanted_start(reply, session, now=now)
     parts = (reply.uid.lower(), reply.sequence, reply.stamped_at, kind.value, wanted)
     return record_answer(
         patient=session.patient,
@@ -83,12 +85,12 @@ def key_text(part: object) -> str:
     return part.strftime("%Y%m%dT%H%M%SZ") if isinstance(part, datetime) else str(part)
 
 
-def wanted_start(reply: CalendarReply, session: Session) -> datetime | None:
-    """A time without a zone is meant by the clock of the clinic."""
+def wanted_start(reply: CalendarReply, session: Session, *, now: datetime) -> datetime | None:
+    """A time without a zone is meant by the clock of the clinic. One that nobody can mean is no time to show."""
     if reply.start is None:
         return None
     start = reply.start if reply.start.tzinfo else reply.start.replace(tzinfo=ZoneInfo(session.timezone))
-    return start.astimezone(UTC)
+    return start.astimezone(UTC) if now - EARLIEST_WISH < start < now + LATEST_WISH else None
 
 
 def stamp_of(reply: CalendarReply, kind: AnswerKind, now: datetime) -> datetime:

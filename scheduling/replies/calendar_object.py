@@ -142,11 +142,14 @@ def read_person(value: Any) -> Person:
 
 
 def moment_in(event: Any, name: str) -> datetime | None:
-    """A whole day is no time to come at; neither is what the parser kept as text."""
+    """A whole day is no time to come at; neither is what the parser kept as text, nor what UTC has no year for."""
     value = getattr(event.get(name), "dt", None)
     if not isinstance(value, datetime):
         return None
-    return value.astimezone(UTC) if value.tzinfo else value
+    try:
+        return value.astimezone(UTC) if value.tzinfo else value
+    except OverflowError:
+        return None
 
 
 def instant_of(moment: datetime | None) -> datetime | None:

@@ -7,9 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
 
 from scheduling.answers import latest_answer, record_answer
 from scheduling.models import Announcement, Answer, Driver, Inbound, Notice, Session
+from tests import factories
 from tests.scheduling.messages import cast as courses
 from tests.scheduling.replies.cast import (
     CLIENTS,
@@ -75,6 +79,20 @@ def test_a_proposed_time_becomes_a_wish_a_call_and_a_mail_that_declines_it(clien
     assert list(Notice.objects.values_list("kind", "channel", "answer")) == [
         ("answer", "call", answer.pk), ("decline_counter", "email", answer.pk),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("start", ["00010101T000000", "99991231T235959", "20270227T000000", "20290401T000000"])
+@pytest.mark.parametrize("form", ["DTSTART:{}Z", "DTSTART:{}", "DTSTART;TZID=America/New_York:{}"])
+def test_a_proposed_time_that_nobody_can_mean_is_a_call_without_a_time(client: Client, form: str, start: str) -> None:
+    session = make_invited()
+    raw = Said(method="COUNTER", start=WANTED).mail()
+    assert take(raw.replace(b"DTSTART:20270312T190000Z", form.format(start).encode())).kind == "counter"
+    assert [facts(answer) for answer in answers()] == [given("countered", needs_staff=True)]
+    assert open_calls() == [("answer", "countered")]
+    pages = [reverse("admin:desk_call_list"), reverse("admin:scheduling_session_change", args=[session.pk])]
+    with time_machine.travel(NOW, tick=False):
+        client.force_login(factories.make_user(sites=(session.site,)))
+        assert [client.get(page).status_code for page in pages] == [200, 200]
 
 
 @pytest.mark.parametrize("partstat", ["ACCEPTED", "DECLINED", "TENTATIVE"])
