@@ -97,6 +97,14 @@ def test_another_driver_takes_the_place_of_the_first(session: Session) -> None:
             [("email", "The e-mail address of the driver is not one, such as name@example.com.")],
         ),
         (
+            {"email": f"bob@{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.example"},  # 255 characters
+            [("email", "The e-mail address of the driver is not one, such as name@example.com.")],
+        ),
+        (
+            {"email": '"bob\x0bmiller"@mail.example'},
+            [("email", "The e-mail address of the driver is not one, such as name@example.com.")],
+        ),
+        (
             {"email": "ADA@mail.example"},
             [("email", "This address gets the appointment's own messages; leave it empty, or give the driver's.")],
         ),
