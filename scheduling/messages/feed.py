@@ -37,11 +37,15 @@ KEEP_CANCELLED = timedelta(days=30)
 
 
 def refresh_feed(feed: CalendarFeed, *, now: datetime) -> CalendarFeed:
-    """The feed as it stands now. Of those who find it out of date at once one writes it, and the others wait."""
+    """The feed as it stands now. Of those who find it out of date at once one writes it, and the others wait.
+
+    DoesNotExist where it was revoked while they waited: nothing of it is written again.
+    """
     if feed.state == state_of(feed, detail=wants_detail(feed), now=now):
         return feed
     with transaction.atomic():
-        feed = CalendarFeed.objects.select_for_update(of=("self",)).select_related("patient").get(pk=feed.pk)
+        live = CalendarFeed.objects.filter(revoked_at=None).select_related("patient")
+        feed = live.select_for_update(of=("self",)).get(pk=feed.pk)
         # Read before the sessions: what changes between the two reads makes the next request write again.
         detail = wants_detail(feed)
         state = state_of(feed, detail=detail, now=now)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from icalendar import Calendar
 
@@ -17,8 +17,9 @@ from clinic.models import Consent, Patient, Site
 from protocols.models import VisitType
 from scheduling import feeds
 from scheduling.messages import feed as writing
-from scheduling.messages.subscriptions import address_of, webcal_address_of
+from scheduling.messages.subscriptions import address_of, find_feed, token_of, webcal_address_of
 from scheduling.models import CalendarFeed, Course, Session
+from scheduling.patient import feed as serving
 from tests import factories
 from tests.scheduling.messages import cast
 
@@ -108,6 +109,38 @@ def test_a_revoked_feed_is_not_found_at_once_and_keeps_nothing(feed: CalendarFee
     assert Client(headers={"if-none-match": etag}).get(path).status_code == 404
     feed.refresh_from_db()
     assert (feed.body, feed.etag, feed.revoked_at) == ("", "", NOW)
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_revoked_while_it_is_asked_for_it_is_not_found_and_not_written_again(
+    feed: CalendarFeed, monkeypatch: pytest.MonkeyPatch, is_written: bool
+) -> None:
+    path = path_of(feed)
+    if is_written:
+        read(feed)
+
+    def find_and_lose(token: str) -> CalendarFeed | None:
+        found = find_feed(token)
+        feeds.revoke_feed(feed.patient, now=NOW)
+        return found
+
+    monkeypatch.setattr(serving, "find_feed", find_and_lose)
+    response = Client().get(path)
+    assert (response.status_code, response["Cache-Control"]) == (404, "private, no-cache")
+    feed.refresh_from_db()
+    assert (feed.body, feed.etag, feed.state, feed.revoked_at) == ("", "", "", NOW)
+
+
+def test_etag_and_date_are_those_of_the_body_whoever_writes_it_meanwhile(feed: CalendarFeed) -> None:
+    before = read(feed)
+    found = find_feed(token_of(feed))
+    assert found is not None
+    unchanged = writing.refresh_feed(found, now=NOW)
+    Site.objects.update(public_name="Lakeside")
+    after = read(feed)
+    response: Any = serving.answer(RequestFactory().get("/"), unchanged, now=NOW + timedelta(minutes=1))
+    assert before.content != after.content == response.content
+    assert (response["ETag"], response["Last-Modified"]) == (after["ETag"], "Mon, 23 Nov 2026 13:00:01 GMT")
 
 
 def test_a_feed_is_not_found_from_the_moment_the_channel_is_another(feed: CalendarFeed) -> None:
