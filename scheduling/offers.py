@@ -201,16 +201,17 @@ def take_offer(
         return move_as_shown(course, session, Question(start, MOST_MOVES), expected, now=now)
 
 
-def ask_for_time(session: Session, *, start: datetime, now: datetime, key: str, expected: str = "") -> Answer:
+def ask_for_time(session: Session, *, start: datetime, now: datetime, key: str, expected: str) -> Answer:
     """The patient's wish, for staff to approve. No seat is held for it: by then the time may be gone.
 
     What else would have to move stands in the answer's comment: more than that the patient has not agreed to.
+    `expected` is the fingerprint of what they were shown.
     """
     _refuse_obstacle(session, now)
     shown = propose_move(session, start=start, now=now, most=MOST_MOVES)
     if not shown.is_possible:
         raise BookingRefused(shown.refusals)
-    if not shown.shifts or (expected and expected != shown.fingerprint):
+    if not shown.shifts or expected != shown.fingerprint:
         raise refuse_session(session, NOT_AS_SHOWN, rule="changed")
     return record_answer(
         patient=session.patient,

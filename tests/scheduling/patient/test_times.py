@@ -172,6 +172,13 @@ def test_where_staff_approve_it_is_a_wish_and_a_call_and_nothing_moves(visit: Se
     assert "We have your wish" in text_of(read(path_to(visit)))
 
 
+def test_a_wish_that_was_sent_without_what_it_was_shown_is_none(visit: Session) -> None:
+    Site.objects.update(patient_moves=PatientMoves.APPROVAL)
+    path = page_of(visit, offer_of(visit).start)
+    statuses = [Client().post(path, form).status_code for form in ({}, {"expected": ""})]
+    assert (statuses, Answer.objects.count(), PatientLink.objects.get().used_at) == ([409, 409], 0, None)
+
+
 def test_where_patients_phone_no_time_is_offered(visit: Session) -> None:
     alone = offer_of(visit)
     Site.objects.update(patient_moves=PatientMoves.NO)
