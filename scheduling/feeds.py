@@ -11,11 +11,16 @@ from scheduling.locking import lock_course
 from scheduling.messages.contacts import follow_contact
 from scheduling.messages.subscriptions import follow_subscription
 from scheduling.models import CalendarFeed, Course
+from scheduling.refusals import refuse
+
+NO_EMAIL = "This patient has no e-mail address: the link to the calendar could not be sent."
 
 
 @transaction.atomic
 def open_feed(patient: Patient, *, now: datetime) -> CalendarFeed:
     """Asked twice, the one they have. The invites they were sent are called off, and then the link goes out."""
+    if not patient.email:
+        raise refuse(NO_EMAIL, rule="email")
     feed = change_channel(patient, Channel.FEED, now=now)
     assert feed is not None  # noqa: S101 (for the type: the channel was set in this transaction)
     return feed

@@ -81,6 +81,16 @@ def test_a_calendar_to_subscribe_to_is_opened_and_ended(at_desk, ada):
     assert (ada.channel, shown(at_desk, ada)["feed"]) == ("email", None)
 
 
+def test_a_calendar_to_subscribe_to_needs_an_address_to_send_its_link_to(at_desk, ada):
+    ada.email, ada.channel = "", "print"
+    ada.save()
+    assert told(press(at_desk, ada, "subscribe")) == [
+        "This patient has no e-mail address: the link to the calendar could not be sent."
+    ]
+    ada.refresh_from_db()
+    assert (ada.channel, CalendarFeed.objects.count()) == ("print", 0)
+
+
 def test_a_clerk_elsewhere_finds_no_such_patient(client, other_clerk, ada):
     client.force_login(other_clerk)
     assert client.post(reverse("admin:desk_contact_act", args=[ada.pk, "agree"]), {"purpose": "sms"}).status_code == 404
