@@ -103,21 +103,22 @@ def admit(*methods: str) -> Callable[[View[P]], Callable[..., HttpResponse]]:
             except BookingRefused:
                 return visitor.show("try_again", status=409)
 
+        @discreetly
         @require_http_methods(["GET", "HEAD", *methods])
         @wraps(view)
         def answer(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             now = timezone.now()
             link = find_link(token)
             if link is None:
-                return discreet(show_closed(request, status=404))
+                return show_closed(request, status=404)
             visitor = Visitor(request, link, token, now)
             with translation.override(visitor.language):
                 match state_of(link, now=now):
                     case LinkState.OPEN:
-                        return discreet(answer_or_refuse(visitor, *args, **kwargs))
+                        return answer_or_refuse(visitor, *args, **kwargs)
                     case LinkState.USED:
-                        return discreet(visitor.show_used())
-                return discreet(show_closed(request, status=410, phone=link.session.site.phone))
+                        return visitor.show_used()
+                return show_closed(request, status=410, phone=link.session.site.phone)
 
         return answer
 
@@ -154,6 +155,16 @@ def refuse_forged(request: HttpRequest, reason: str = "") -> HttpResponse:
             advice = translation.gettext("Please open the link in your message again. Your browser must allow cookies.")
             sentences.append((code, sentence, advice))
     return discreet(render(request, "patient/closed.html", {"sentences": sentences, "language": "en"}, status=403))
+
+
+def discreetly(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """Every answer of the view, also the one that its method is not allowed."""
+
+    @wraps(view)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        return discreet(view(*args, **kwargs))
+
+    return answer
 
 
 def discreet(response: HttpResponse) -> HttpResponse:

@@ -43,6 +43,14 @@ def test_unknown_link_names_neither_clinic_nor_person(visit: Session, path: str)
     assert "Riverside" not in said and "555" not in said
 
 
+@pytest.mark.parametrize(("page", "method"), [("", "post"), ("/time", "post"), ("/confirm", "put"), ("", "options")])
+def test_answer_to_another_method_is_discreet_too(visit: Session, page: str, method: str) -> None:
+    for path in (path_to(visit), UNKNOWN):
+        response = getattr(Client(), method)(path + page)
+        headers = [response[name] for name in ("Cache-Control", "X-Robots-Tag", "Referrer-Policy")]
+        assert (response.status_code, headers) == (405, ["no-store", "noindex, nofollow", "strict-origin"])
+
+
 def test_unknown_link_costs_one_query_by_an_index(visit: Session) -> None:
     with CaptureQueriesContext(connection) as queries:
         read(UNKNOWN)
