@@ -8,7 +8,8 @@ from types import TracebackType
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 # Whoever has the address of a patient's page may act for them. A part of a path as long as a token is taken for one.
-TOKEN = re.compile(r"""(?<=/[vf]/)[^/\s?#"'<>]+|(?<=/)[\w-]{22}(?![\w-]|\.py)""")
+# The web server logs paths as they were sent, and a slash sent as %2F leads to the page as well.
+TOKEN = re.compile(r"""(?:(?<=/[vf]/)|(?<=/[vf]%2[Ff]))[^/\s?#"'<>]+|(?:(?<=/)|(?<=%2[Ff]))[\w-]{22}(?![\w-]|\.py)""")
 
 
 def cut_tokens(text: str) -> str:

@@ -62,6 +62,11 @@ def test_log_of_a_failed_task_holds_no_values(written: StringIO) -> None:
         (f"/f/{TOKEN}.ics", "/f/Cana..."),
         (f"/v/{TOKEN[:-1]} copied badly", "/v/Cana... copied badly"),
         (f"/some/other/{TOKEN}", "/some/other/Cana..."),
+        (f'"GET /v%2F{TOKEN}/confirm HTTP/1.1"', '"GET /v%2FCana.../confirm HTTP/1.1"'),
+        (f"/f%2f{TOKEN}.ics 200", "/f%2fCana... 200"),
+        (f"/v%2f{TOKEN[:-1]} copied badly", "/v%2fCana... copied badly"),
+        (f"/%76%2F{TOKEN}?lang=es", "/%76%2FCana...?lang=es"),
+        (f"?next=%2Fv%2F{TOKEN} 302", "?next=%2Fv%2FCana... 302"),
         (
             "/api/v1/courses/1b4e28ba-2fa1-41d2-883f-0016d3cca427",
             "/api/v1/courses/1b4e28ba-2fa1-41d2-883f-0016d3cca427",
