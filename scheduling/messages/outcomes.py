@@ -79,7 +79,7 @@ def retire_event(notice: Notice) -> None:
     Announcement.objects.filter(session=notice.session_id).update(event_uid=uuid4())
 
 
-def settle(notice: Notice, status: NoticeStatus, outcome: str, name: str, **fields: datetime) -> str:
+def settle(notice: Notice, status: NoticeStatus, outcome: str, name: str, **fields: datetime | None) -> str:
     forget_address(notice)
     count = Notice.objects.filter(ours(notice)).update(status=status, outcome=outcome, claimed_until=None, **fields)
     return name if count else "lost"
@@ -128,8 +128,9 @@ def give_up_slowly(notice: Notice, fault: Undelivered, now: datetime, *, name: s
 
 def fail(notice: Notice, fault: Undelivered, now: datetime) -> str:
     """The end of the message; somebody phones instead."""
+    refused_at = now if isinstance(fault, Refused) and fault.is_permanent else None
     with transaction.atomic():
-        name = settle(notice, NoticeStatus.FAILED, f"failed: {fault.reason}", "failed", failed_at=now)
+        name = settle(notice, NoticeStatus.FAILED, f"failed: {fault.reason}", "failed", failed_at=refused_at)
         if name == "failed":
             call_list.call_instead(notice, now=now)
     return name

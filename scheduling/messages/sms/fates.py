@@ -45,6 +45,7 @@ def record_loss(notice: Notice, provider_id: str, code: str, now: datetime) -> s
         return "ignored"
     notice.status, notice.claimed_until, notice.provider_id = NoticeStatus.FAILED, None, provider_id
     notice.uncertain = code not in FOR_GOOD
+    notice.failed_at = None if notice.uncertain else now
     notice.outcome = f"failed: the text was not delivered ({code or 'no reason given'})"[:200]
     save(notice)
     call_list.call_instead(notice, now=now)
@@ -68,5 +69,5 @@ def record_progress(notice: Notice, provider_id: str, outcome: str, now: datetim
 
 def save(notice: Notice) -> None:
     notice.save(
-        update_fields=["status", "claimed_until", "provider_id", "uncertain", "outcome", "sent_at"]
+        update_fields=["status", "claimed_until", "provider_id", "uncertain", "outcome", "sent_at", "failed_at"]
     )  # fmt: skip

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Max
 
 from clinic.consents import number_of
 from clinic.models import Consent, Patient, Purpose, ReminderChannel
@@ -21,20 +24,21 @@ def numbers_for(patients: Iterable[Patient]) -> dict[int, str]:
     texted = {patient.pk: patient for patient in patients if patient.reminders_by == ReminderChannel.SMS}
     if not texted or not is_configured():
         return found
+    refused = read_refusals(texted)
     consents = Consent.objects.live().filter(patient__in=texted, purpose=Purpose.SMS)
-    for key, number in consents.values_list("patient", "number"):
-        if number == number_of(texted[key]):
+    for key, number, given_at in consents.values_list("patient", "number", "given_at"):
+        refused_at = refused.get((key, number))
+        # Who agrees anew after a refusal may have opted in again: the number is tried once more.
+        if number == number_of(texted[key]) and (refused_at is None or refused_at <= given_at):
             found[key] = number
-    for key, number in refused_numbers(texted):
-        if found[key] == number:
-            found[key] = ""
     return found
 
 
-def refused_numbers(patients: Iterable[int]) -> list[tuple[int, str]]:
-    """Texts refused for good; one of which nobody knows whether it arrived is no refusal."""
+def read_refusals(patients: Iterable[int]) -> dict[tuple[int, str], datetime]:
+    """When a number last refused texts for good. One given up for now, or in doubt, is no refusal."""
     failed = Notice.objects.filter(patient__in=list(patients), channel=NoticeChannel.SMS, status=NoticeStatus.FAILED)
-    return list(failed.filter(uncertain=False).order_by().values_list("patient", "recipient").distinct())
+    rows = failed.filter(failed_at__isnull=False).order_by().values_list("patient", "recipient")
+    return {(patient, number): at for patient, number, at in rows.annotate(at=Max("failed_at"))}
 
 
 def other_channel(patient: Patient) -> NoticeChannel:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from clinic.consents import withdraw_consent
+from clinic.consents import give_consent, withdraw_consent
 from clinic.models import Patient, Site
 from scheduling.messages.contacts import follow_contacts
 from scheduling.messages.sms.delivery import deliver_texts
+from scheduling.messages.sms.reach import number_for
 from scheduling.models import Notice
 from tests import factories
 from tests.scheduling.messages import cast, mailbox
@@ -252,6 +253,29 @@ def test_number_that_told_the_provider_stop_gets_nothing_more(
     patient.refresh_from_db()
     assert (patient.reminders_by, patient.consents.live().count()) == ("channel", 0)
     assert not Notice.objects.filter(channel="sms", status="due").exists()
+
+
+def test_consent_given_after_an_opt_out_is_good_for_the_same_number(
+    patient: Patient, stand_in: StandIn, now: datetime
+) -> None:
+    cast.book(patient, [nine(22), nine(50)], now=now)
+    stand_in.answer = (400, 21610)
+    deliver_texts(now=ten(19))
+    Patient.objects.update(reminders_by="sms")
+    give_consent(patient, purpose="sms", wording="May we text you again?", source="staff", now=ten(20))
+    patient.refresh_from_db()
+    assert number_for(patient) == NUMBER
+    assert follow_contacts(now=ten(20)) == 1
+    assert len(deliver(stand_in, ten(21))) == 1
+
+
+def test_provider_that_stays_busy_does_not_bar_the_number(patient: Patient, stand_in: StandIn, now: datetime) -> None:
+    cast.book(patient, [nine(22), nine(50)], now=now)
+    Notice.objects.filter(channel="sms", due_at__lte=ten(19)).update(attempts=13)
+    stand_in.answer = (429, 20429)
+    assert deliver_texts(now=ten(19)) == Counter(failed=1)
+    assert Notice.objects.get(status="failed").outcome == "failed: the text provider answered 20429"
+    assert number_for(patient) == NUMBER
 
 
 @pytest.mark.parametrize(
