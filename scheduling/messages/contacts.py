@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
@@ -38,6 +39,8 @@ from scheduling.models import (
 )
 
 GETS_MAIL = Q(patient__channel__in=BY_EMAIL) & ~Q(patient__email="")
+log = logging.getLogger(__name__)
+
 GETS_INVITES = Q(patient__channel=Channel.EMAIL) & ~Q(patient__email="")
 BEING_WITHDRAWN = Q(notices__kind=NoticeKind.WITHDRAWAL, notices__status__in=[NoticeStatus.DUE, NoticeStatus.SENDING])
 
@@ -48,11 +51,19 @@ def follow_contacts(*, now: datetime) -> int:
     courses = courses_out_of_reach(now=now)
     courses |= set(Course.objects.filter(patient__in=switched).values_list("pk", flat=True))
     for course_id in sorted(courses):
-        follow_contact(course_id, now=now)
+        try_to_follow(course_id, now=now)
     return len(courses)
 
 
 def courses_out_of_reach(*, now: datetime) -> set[int]:
+def try_to_follow(course_id: int, *, now: datetime) -> None:
+    """One course with a fault must not hold up the mail of all others, nor a patient's STOP."""
+    try:
+        follow_contact(course_id, now=now)
+    except Exception as fault:
+        log.error("Course %s could not be followed: %s", course_id, type(fault).__name__)
+
+
     """Events that stand in the calendar of another address, and reminders that wait for the wrong channel."""
     invited = Session.objects.filter(status=SessionStatus.BOOKED, start__gt=now, announcement__invited_to__gt="")
     elsewhere = invited.exclude(GETS_INVITES & Q(announcement__invited_to=F("patient__email"))).exclude(

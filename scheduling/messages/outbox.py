@@ -239,7 +239,7 @@ def queue_invites(ledger: Ledger, sessions: Sequence[Session]) -> None:
 
 
 def queue_invite(ledger: Ledger, session: Session) -> None:
-    waiting = ledger.find(NoticeKind.CALENDAR, session=session)
+    waiting = find_waiting_invites(ledger, session)
     known = is_invited(session) or may_be_invited(ledger, session)
     if is_ahead(session, now=ledger.now):
         horizon = session.start - timedelta(days=ledger.course.site.invite_days)
@@ -247,14 +247,32 @@ def queue_invite(ledger: Ledger, session: Session) -> None:
     elif known and not session.is_live:
         due_at = ledger.due_soon
     else:
-        ledger.drop(waiting)
+        for notice in waiting:
+            ledger.drop(notice)
         return
-    key = f"calendar:{session.uuid}:{session.sequence}"
-    if waiting is not None:
-        waiting.due_at, waiting.key, waiting.sequence = due_at, key, session.sequence
-        ledger.changed.append(waiting)
-    else:
-        ledger.add(NoticeKind.CALENDAR, key, due_at, session=session)
+    if not waiting:
+        ledger.add(NoticeKind.CALENDAR, f"calendar:{session.uuid}:{session.sequence}", due_at, session=session)
+        return
+    kept, *others = waiting
+    # It keeps its key: that of the session's new state may be another row's, also one that has gone out.
+    kept.due_at, kept.sequence = due_at, session.sequence
+    ledger.changed.append(kept)
+    for notice in others:
+        ledger.drop(notice)
+
+
+def find_waiting_invites(ledger: Ledger, session: Session) -> list[Notice]:
+    """Two where one that a worker gave back waits beside that of a later change. First what may have arrived.
+
+    What staff send again is a message of its own.
+    """
+    found = [
+        notice
+        for notice in ledger.waiting
+        if (notice.kind, notice.session_id, notice.status) == (NoticeKind.CALENDAR, session.pk, NoticeStatus.DUE)
+        and notice.again_of_id is None
+    ]
+    return sorted(found, key=lambda notice: (not notice.uncertain, -(notice.sequence or 0)))
 
 
 def may_be_invited(ledger: Ledger, session: Session) -> bool:
