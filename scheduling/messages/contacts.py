@@ -38,9 +38,9 @@ from scheduling.models import (
     SessionStatus,
 )
 
-GETS_MAIL = Q(patient__channel__in=BY_EMAIL) & ~Q(patient__email="")
 log = logging.getLogger(__name__)
 
+GETS_MAIL = Q(patient__channel__in=BY_EMAIL) & ~Q(patient__email="")
 GETS_INVITES = Q(patient__channel=Channel.EMAIL) & ~Q(patient__email="")
 BEING_WITHDRAWN = Q(notices__kind=NoticeKind.WITHDRAWAL, notices__status__in=[NoticeStatus.DUE, NoticeStatus.SENDING])
 
@@ -55,7 +55,6 @@ def follow_contacts(*, now: datetime) -> int:
     return len(courses)
 
 
-def courses_out_of_reach(*, now: datetime) -> set[int]:
 def try_to_follow(course_id: int, *, now: datetime) -> None:
     """One course with a fault must not hold up the mail of all others, nor a patient's STOP."""
     try:
@@ -64,6 +63,7 @@ def try_to_follow(course_id: int, *, now: datetime) -> None:
         log.error("Course %s could not be followed: %s", course_id, type(fault).__name__)
 
 
+def courses_out_of_reach(*, now: datetime) -> set[int]:
     """Events that stand in the calendar of another address, and reminders that wait for the wrong channel."""
     invited = Session.objects.filter(status=SessionStatus.BOOKED, start__gt=now, announcement__invited_to__gt="")
     elsewhere = invited.exclude(GETS_INVITES & Q(announcement__invited_to=F("patient__email"))).exclude(
