@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from clinic.consents import consent_for, number_of
 from clinic.models import Consent, Patient, Purpose
 from scheduling.answers import record_answer
+from scheduling.locking import retried
 from scheduling.messages.sms.stopping import stop_texts
 from scheduling.messages.sms.words import Meaning, read_text
 from scheduling.messages.sms.writing import answer_text, when_text
@@ -43,6 +44,7 @@ class Text:
     has_replied: bool = False
 
 
+@retried  # a provider brings a text once: STOP must not be lost to a deadlock
 @transaction.atomic
 def take_text(text: Text, *, now: datetime) -> str:
     """Do what it asks for, once; the answer is what to reply, in the patient's language, or nothing."""

@@ -1,4 +1,7 @@
-"""One way to lock: course, then patient, then resources by id. Whoever writes holds takes these locks in this order."""
+"""One way to lock: course, then patient, then resources by id. Whoever writes holds takes these locks in this order.
+
+Whoever writes what waits for a patient goes on from there: course, then its notices, then what the patient was told.
+"""
 
 from __future__ import annotations
 

@@ -63,9 +63,9 @@ def mark_called(notice: Notice, *, now: datetime, by: User) -> bool:
     return True
 
 
-def call_instead(notice: Notice, *, now: datetime) -> None:
+def call_instead(notice: Notice, *, now: datetime, useful_until: datetime | None = None) -> None:
     """Put on the call list what a message could not tell. Times of one course are one call."""
-    kind = NoticeKind(notice.kind)
+    kind, useful_until = NoticeKind(notice.kind), useful_until or notice.useful_until
     # A proposal that a calendar sent is on the list by itself.
     if kind in {NoticeKind.WITHDRAWAL, NoticeKind.DECLINE_COUNTER}:
         return
@@ -73,7 +73,7 @@ def call_instead(notice: Notice, *, now: datetime) -> None:
         call_driver_instead(notice, now=now)
         return
     if kind == NoticeKind.DRIVER_REMINDER:
-        drop_driver_calls(notice)
+        drop_driver_calls(notice, until=useful_until)
     if kind == NoticeKind.CALENDAR:
         if not is_news(read_session(notice), now=now):
             return
@@ -89,7 +89,7 @@ def call_instead(notice: Notice, *, now: datetime) -> None:
         channel=NoticeChannel.CALL,
         sequence=notice.sequence,
         due_at=now,
-        useful_until=notice.useful_until,
+        useful_until=useful_until,
         now=now,
     )
     Notice.objects.bulk_create([row], ignore_conflicts=True)
@@ -98,7 +98,12 @@ def call_instead(notice: Notice, *, now: datetime) -> None:
 def expire_calls(*, now: datetime) -> int:
     """Calls nobody made while they were of use."""
     late = Notice.objects.filter(channel__in=BY_STAFF, status=NoticeStatus.DUE, useful_until__lte=now)
-    return expire_driver_calls(late, now=now) + late.update(status=NoticeStatus.SKIPPED, outcome="skipped: late")
+    expired = expire_driver_calls(late, now=now)
+    with transaction.atomic():
+        # Calls of many courses at once: what an act holds is left to the next run, so that nobody waits in a circle.
+        keys = list(late.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        Notice.objects.filter(pk__in=keys).update(status=NoticeStatus.SKIPPED, outcome="skipped: late")
+    return expired + len(keys)
 
 
 def expire_driver_calls(late: QuerySet[Notice], *, now: datetime) -> int:

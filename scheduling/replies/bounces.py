@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from scheduling.messages import call_list
+from scheduling.messages.outbox import lock_course
 from scheduling.models import Announcement, Notice, NoticeChannel, NoticeKind, NoticeStatus, PickUp
 from scheduling.replies.mail import Bounce
 from scheduling.replies.reports import SPAM
@@ -38,9 +39,13 @@ def take_bounce(bounce: Bounce, *, now: datetime) -> Taken:
 def find_notice(message_ids: tuple[str, ...]) -> Notice | None:
     """An attempt that said something else went out under an id of its own, which its copy keeps."""
     named = Q(message_id__in=message_ids) | Q(copies__message_id__in=message_ids)
-    found = Notice.objects.filter(named, channel=NoticeChannel.EMAIL).values("pk")
+    found = Notice.objects.filter(named, channel=NoticeChannel.EMAIL).values_list("pk", "course").first()
+    if found is None:
+        return None
+    key, course_id = found
+    lock_course(course_id)  # before the notice, as every act does
     rows = Notice.objects.select_for_update(of=("self",)).select_related("patient", "session", "course__site")
-    return rows.filter(pk__in=found).first()
+    return rows.filter(pk=key).first()
 
 
 def describe(bounce: Bounce) -> str:
@@ -62,7 +67,10 @@ def doubt(notice: Notice) -> None:
         if not said.filter(told_cancelled=True).update(told_cancelled=False):
             said.update(told_sequence=None, told_start=None, told_end=None)
         return
-    told_by(notice).update(came_back=True, told_cancelled=False)
+    # In the order in which a list writes them down.
+    rows = told_by(notice).select_for_update().order_by("session_id")
+    keys = list(rows.values_list("pk", flat=True))
+    Announcement.objects.filter(pk__in=keys).update(came_back=True, told_cancelled=False)
 
 
 def told_by(notice: Notice) -> QuerySet[Announcement]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from scheduling.messages.outbox import lock_course
 from scheduling.models import Announcement, PickUp, Session
 from scheduling.replies.mail import CalendarReply, fold
 
@@ -25,19 +26,35 @@ class Invited:
 
 
 def find_invited(uid: str) -> Invited | None:
-    """Locked, so that two replies of one person are taken in one after the other."""
+    """Locked with the course, so that two replies of one person are taken in one after the other.
+
+    The course comes first: whoever writes its notices holds them, and then wants what the patient was told.
+    """
     try:
         key = UUID(uid)
     except ValueError:
         return None
+    course_id = find_course(key)
+    if course_id is None:
+        return None
+    lock_course(course_id)
     return find_patient(key) or find_driver(key)
+
+
+def find_course(uid: UUID) -> int | None:
+    told = Announcement.objects.filter(names_event(uid)).values_list("session__course", flat=True)
+    return told.first() or PickUp.objects.filter(uid=uid).values_list("session__course", flat=True).first()
+
+
+def names_event(uid: UUID) -> Q:
+    return Q(event_uid=uid) | Q(event_uid=None, session__uid=uid)
 
 
 def find_patient(uid: UUID) -> Invited | None:
     rows = Announcement.objects.select_for_update(of=("self",)).select_related(
         "session__patient", "session__course__site"
     )
-    told = rows.filter(Q(event_uid=uid) | Q(event_uid=None, session__uid=uid)).exclude(invited_to="").first()
+    told = rows.filter(names_event(uid)).exclude(invited_to="").first()
     if told is None or told.invited_sequence is None:
         return None
     session = told.session
