@@ -43,7 +43,7 @@ class Left(StrEnum):
     CALENDAR = "a calendar message that is no reply"
     REPORT = "a delivery report without a failure"
     TOO_LARGE = "larger than 256 KiB"
-    TOO_COMPLEX = "too many parts"
+    TOO_COMPLEX = "too many parts, or headers too long"
     UNREADABLE = "a calendar reply that cannot be read"
     UNREADABLE_REPORT = "a delivery report that cannot be read"
 

@@ -1,13 +1,12 @@
 """From the bytes of a mail to what it was.
 
-Whoever knows the address can send anything here, so every step is bounded before it begins: bytes, parts, lines,
-components, the rules of a time zone. Nothing in it raises.
+Whoever knows the address can send anything here, so every step is bounded before it begins: bytes, parts, headers,
+lines, components, the rules of a time zone. Nothing in it raises.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
@@ -15,11 +14,13 @@ from email.utils import getaddresses
 
 from scheduling.replies.calendar_object import NotReadable, Reply, read_calendar_object
 from scheduling.replies.mail import Bounce, CalendarReply, Left, Mail, fold
+from scheduling.replies.parsing import TooComplex, inside, parse, text_of
 from scheduling.replies.reports import is_report, read_report
 
 MOST_BYTES = 256 * 1024
 MOST_PARTS = 100
 MOST_HEADERS = 500
+MOST_LINE_ENDS = 50_000  # a line has two; Base64 of this size has 7,000
 LONGEST_ADDRESS_LINE = 1000
 # What the parsers of the standard library and of icalendar raise on malformed input.
 MALFORMED = (
@@ -32,11 +33,14 @@ def read_mail(raw: bytes) -> Mail:
     if len(raw) > MOST_BYTES:
         return Left.TOO_LARGE
     head = raw.partition(b"\r\n\r\n" if b"\r\n\r\n" in raw else b"\n\n")[0]
-    if raw.count(b"\n--") > MOST_PARTS or head.count(b"\n") > MOST_HEADERS:
+    ends = raw.count(b"\r") + raw.count(b"\n")
+    if raw.count(b"\n--") > MOST_PARTS or head.count(b"\n") > MOST_HEADERS or ends > MOST_LINE_ENDS:
         return Left.TOO_COMPLEX
     try:
-        message = message_from_bytes(raw)
+        message = parse(raw)
         parts = list(walk(message))
+    except TooComplex:
+        return Left.TOO_COMPLEX
     except MALFORMED:
         return Left.UNREADABLE
     if is_report(message, parts):
@@ -53,14 +57,13 @@ def read_mail(raw: bytes) -> Mail:
 def walk(message: Message) -> Iterator[Message]:
     """The parts of this mail, not those of a mail inside it: a forwarded reply is somebody else's. Without recursion.
 
-    In a part that is a mail or a report, the standard library keeps what is inside as a list.
+    In a part that is a mail or a report, the standard library keeps what is inside as a list, too.
     """
     waiting = [message]
     while waiting:
         part = waiting.pop(0)
-        inside = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(inside, list):
-            waiting = [*inside, *waiting]
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            waiting = [*inside(part), *waiting]
         else:
             yield part
 
@@ -87,15 +90,6 @@ def is_calendar(part: Message) -> bool:
     if part.get_content_type() in {"text/calendar", "application/ics"}:
         return True
     return (part.get_filename() or "").lower().endswith(".ics")
-
-
-def text_of(part: Message) -> str:
-    content = part.get_payload(decode=True)
-    content = content if isinstance(content, bytes) else b""
-    try:
-        return content.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
-        return content.decode("utf-8", "replace")
 
 
 def address_reply(message: Message, reply: Reply) -> CalendarReply | Left:

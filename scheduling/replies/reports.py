@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from email import message_from_string
 from email.message import Message
 
 from scheduling.replies.mail import Bounce, Left
+from scheduling.replies.parsing import inside, parse
 
 STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
@@ -38,10 +38,7 @@ def read_report(message: Message, parts: list[Message]) -> Bounce | Left:
 
 def blocks_of(part: Message) -> list[Message]:
     """One of the whole report and one for each recipient."""
-    inside = part.get_payload()
-    if part.get_content_type() != "message/delivery-status" or not isinstance(inside, list):
-        return []
-    return [block for block in inside if isinstance(block, Message)]
+    return inside(part) if part.get_content_type() == "message/delivery-status" else []
 
 
 def read_failure(block: Message) -> tuple[str, bool] | None:
@@ -69,11 +66,11 @@ def ids_returned(parts: Iterable[Message]) -> list[str]:
 
 
 def enclosed_in(part: Message) -> Message:
-    inside = part.get_payload()
-    if isinstance(inside, list):
-        return next((whole for whole in inside if isinstance(whole, Message)), Message())
+    """Headers in Base64 are parsed only here."""
+    if part.is_multipart():
+        return next(iter(inside(part)), Message())
     content = part.get_payload(decode=True)
-    return message_from_string(content.decode("utf-8", "replace") if isinstance(content, bytes) else "")
+    return parse(content if isinstance(content, bytes) else b"")
 
 
 def ids_answered(message: Message) -> list[str]:

@@ -27,13 +27,15 @@ def take_in(raw: bytes, *, source: InboundSource, key: str, now: datetime) -> In
     known = Inbound.objects.filter(key=key).first()
     if known is not None:
         return known
-    mail = read_mail(raw)
     try:
+        mail = read_mail(raw)
         with transaction.atomic():
             return keep(act_on(mail, now=now), source=source, key=key, now=now)
     except OperationalError:
         raise  # the database is away or busy: it is tried again
-    except Exception as fault:  # one mail with a fault must not hold up the others, nor show what it says
+    # One mail with a fault, or one that takes up all the time of a task, must not hold up the others for ever, nor show
+    # what it says.
+    except Exception as fault:
         log.error("A mail could not be taken in: %s", type(fault).__name__)
         return keep(Taken(LEFT_ALONE, f"fault {type(fault).__name__}"), source=source, key=key, now=now)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
 from scheduling.models import Inbound, Session
 from scheduling.replies import collecting
@@ -126,6 +127,26 @@ def test_one_mail_with_a_fault_of_ours_does_not_hold_up_the_others(
     assert collect(mailbox.url) == {"left alone": 1, "reply": 1}
     assert set(Inbound.objects.values_list("outcome", flat=True)) == {
         "fault TypeError", "Accepted in their calendar",
+    }  # fmt: skip
+    assert mailbox.seen() == [False, True]
+
+
+def test_one_mail_that_takes_up_all_the_time_of_the_task_is_not_read_again(
+    mailbox: Mailbox, invited: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Celery raises in whatever runs when the time is up."""
+
+    def never_end(raw: bytes) -> None:
+        raise SoftTimeLimitExceeded
+
+    mailbox.put(read_fixture("human"))
+    monkeypatch.setattr("scheduling.replies.taking_in.read_mail", never_end)
+    assert collect(mailbox.url) == {"left alone": 1}
+    monkeypatch.undo()
+    mailbox.put(Said().mail())
+    assert collect(mailbox.url) == {"reply": 1}
+    assert set(Inbound.objects.values_list("outcome", flat=True)) == {
+        "fault SoftTimeLimitExceeded", "Accepted in their calendar",
     }  # fmt: skip
     assert mailbox.seen() == [False, True]
 

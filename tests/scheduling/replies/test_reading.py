@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 from datetime import datetime
 from time import perf_counter
@@ -161,7 +162,21 @@ def zone(rule: str) -> bytes:
     )
 
 
+def with_type(kind: bytes) -> bytes:
+    return b"From: a@mail.example\r\nMIME-Version: 1.0\r\nContent-Type: " + kind
+
+
+def report_on(headers: bytes) -> bytes:
+    return with_type(
+        b"multipart/report; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: message/delivery-status\r\n\r\nAction: failed\r\n\r\n"
+        b"--b\r\nContent-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + b64encode(headers) + b"\r\n--b--\r\n"
+    )  # fmt: skip
+
+
 HUGE = b"x" * 200_000
+LONG_PART = b'--b\r\nContent-Type: text/calendar; a="' + b";" * 1900 + b"\r\n\r\nx\r\n"
 HOSTILE = {
     "one byte too many": (b"From: a@mail.example\r\n\r\n".ljust(MOST_BYTES + 1, b"x"), Left.TOO_LARGE),
     "ten thousand parts": (
@@ -195,6 +210,43 @@ HOSTILE = {
         Said().mail().replace(b"END:VEVENT", b"DESCRIPTION:" + HUGE + b"\r\nEND:VEVENT"), READ,
     ),
     "a uid without end": (Said().mail().replace(b"UID:", b"UID:" + HUGE), None),
+    "parameters that are no end": (with_type(b'text/calendar; a="' + b";" * 255_000), Left.TOO_COMPLEX),
+    "parameters on lines of their own": (with_type(b'text/calendar; a="' + b";\r\n " * 60_000), Left.TOO_COMPLEX),
+    "parameters between carriage returns": (
+        b"MIME-Version: 1.0\rcOntent-tYpe: text/calendar\r\t; a=\"" + b";" * 250_000 + b"\r\rx", Left.TOO_COMPLEX,
+    ),
+    "empty parameters": (with_type(b"text/calendar" + b";" * 255_000), Left.TOO_COMPLEX),
+    "numbered parameters": (
+        with_type(b"text/calendar" + b"".join(b";a*%d=b" % number for number in range(25_000))), Left.TOO_COMPLEX,
+    ),
+    "a name without end": (with_type(b"text/x\r\nContent-Disposition: a" + b";" * 255_000), Left.TOO_COMPLEX),
+    "parameters in a mail in the mail": (
+        with_type(b'message/rfc822\r\n\r\nContent-Type: multipart/x; a="' + b";" * 250_000), Left.TOO_COMPLEX,
+    ),
+    "parameters in Base64": (report_on(b'Content-Type: multipart/x; a="' + b";" * 150_000), Left.UNREADABLE_REPORT),
+    "long parameters in each of many parts": (
+        with_type(b"multipart/mixed; boundary=b\r\n\r\n" + LONG_PART * 90), Left.TOO_COMPLEX,
+    ),
+    "as many as are read": (
+        with_type(b"multipart/mixed; boundary=b\r\n\r\n" + LONG_PART * 5), Left.CALENDAR,
+    ),
+    "punycode": (with_type(b"text/calendar; charset=punycode\r\n\r\n" + b"b" * 255_000), Left.CALENDAR),
+    "punycode that nobody reads": (
+        with_type(b"text/plain; charset=punycode\r\n\r\n" + b"b" * 255_000 + b"\xff"), Left.HUMAN,
+    ),
+    "punycode in a report": (
+        with_type(b"text/rfc822-headers; charset=punycode\r\n\r\n" + b"b" * 255_000 + b"\xff"), Left.HUMAN,
+    ),
+    "an encoding without end": (
+        with_type(b"text/calendar\r\nContent-Transfer-Encoding: " + b"\xff;" * 120_000 + b"\r\n\r\nx"), Left.CALENDAR,
+    ),
+    "keywords without end": (
+        b"Auto-Submitted: " + b"\xff(" * 60_000 + b"\r\nPrecedence: " + b"=?a?q?b?= " * 12_000, Left.AUTOMATIC,
+    ),
+    "lines in uuencode": (
+        with_type(b"text/calendar\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nbegin 666 a\r\n" + b"M\r\n" * 80_000),
+        Left.TOO_COMPLEX,
+    ),
     "nothing": (b"", Left.HUMAN),
     "zeros": (b"\0" * 100_000, Left.HUMAN),
 }  # fmt: skip
