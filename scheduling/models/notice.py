@@ -121,6 +121,9 @@ class Notice(models.Model):
     provider_id = models.CharField(max_length=64, blank=True, help_text="What the provider calls the message.")
     status = models.CharField(max_length=8, choices=NoticeStatus, default=NoticeStatus.DUE)
     due_at = models.DateTimeField()
+    zone = models.CharField(
+        max_length=64, blank=True, help_text="The patient's time zone by which a reminder is due; another one moves it."
+    )
     useful_until = models.DateTimeField(null=True, blank=True, help_text="Later than this it is not sent any more.")
     claimed_until = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
