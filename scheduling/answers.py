@@ -5,6 +5,7 @@ An answer alone changes no visit: a reply by mail or text can be forged, and whe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -107,6 +108,12 @@ def handle_answer(answer: Answer, *, how: str, now: datetime, by: User | None) -
             # Where the visit stays as it is, its page is of use again; where it moved, the link is dead anyway.
             PatientLink.objects.filter(session=answer.session_id, sequence=answer.sequence).update(used_at=None)
     return True
+
+
+def settle_answers(sessions: Sequence[Session], *, how: str, now: datetime, by: User | None) -> None:
+    """Nobody has to act any more on what was answered about these sessions."""
+    for answer in Answer.objects.filter(session__in=sessions, needs_staff=True, handled_at=None).order_by("pk"):
+        handle_answer(answer, how=how, now=now, by=by)
 
 
 def latest_answer(session: Session) -> Answer | None:

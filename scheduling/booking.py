@@ -17,6 +17,7 @@ from protocols.models import Protocol, ProtocolVersion, VisitType
 from protocols.models.protocol import VersionStatus
 from protocols.models.visit import Place
 from scheduling import engine
+from scheduling.answers import settle_answers
 from scheduling.engine import CoursePlan, Interval
 from scheduling.findings import refusals_of
 from scheduling.locking import booking_transaction, lock_course, lock_patient, retried
@@ -281,4 +282,5 @@ def cancel_sessions(sessions: Sequence[Session], *, reason: str, now: datetime, 
     fields = ["status", "cancel_reason", "sequence", "status_at", "status_by", "changed_at"]
     Session.objects.bulk_update(sessions, fields)
     Hold.objects.filter(session__in=sessions).delete()
+    settle_answers(sessions, how="The visit was cancelled", now=now, by=by)
     return list(sessions)

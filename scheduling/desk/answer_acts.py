@@ -64,7 +64,7 @@ def _approve(request: HttpRequest, answer: Answer) -> str:
 
 def _decline(request: HttpRequest, answer: Answer) -> str:
     decline_wish(answer, how="The time stays", now=timezone.now(), by=staff_of(request))
-    return "The visit stays at its time. Tell the patient: no message goes out for this."
+    return "The visit stays at its time. No message goes out for this."
 
 
 DO = {DONE: _finish, APPROVE: _approve, DECLINE: _decline}

@@ -12,5 +12,5 @@ from scheduling.models import Course
 
 def show_printed_calendar(request: HttpRequest, course: Course) -> HttpResponse:
     now = timezone.now()
-    context = {"course": course, "calendar": course_calendar_html(course, now=now), "printed_at": now}
+    context = {"course": course, "calendar": course_calendar_html(course, now=now)}
     return TemplateResponse(request, "desk/printed_calendar.html", context)

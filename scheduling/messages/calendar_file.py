@@ -23,7 +23,7 @@ from django.utils.text import capfirst
 
 from scheduling.messages.sender import one_line
 from scheduling.messages.told import is_ahead
-from scheduling.messages.wording import Appointment, bring_texts, clock_text, describe
+from scheduling.messages.wording import Appointment, bring_texts, clock_text, day_text, describe
 from scheduling.models import Course, Session
 
 
@@ -50,6 +50,8 @@ class CourseCalendar:
     months: tuple[Month, ...]
     appointments: tuple[Appointment, ...]
     bring: tuple[str, ...]
+    printed_on: str
+    is_phoned: bool  # else changes come by mail
 
 
 def course_calendar(course: Course, *, now: datetime) -> CourseCalendar:
@@ -70,6 +72,8 @@ def course_calendar(course: Course, *, now: datetime) -> CourseCalendar:
             months=lay_out_months(sessions),
             appointments=tuple(describe(session, patient=patient, site=site) for session in sessions),
             bring=tuple(bring_texts(sessions)),
+            printed_on=day_text(now.astimezone(site.zone)),
+            is_phoned=not patient.gets_email,
         )
 
 

@@ -122,6 +122,8 @@ def describe_calls(notices: Sequence[Notice], *, now: datetime) -> dict[int, Cal
     """What to say on the phone, by notice, from what is true now; as many queries for many calls as for one."""
     by_course = group_by_course(read_sessions(in_any({notice.course_id for notice in notices})))
     prefetch_related_objects([notice for notice in notices if notice.pick_up_id], "pick_up")
+    about_drivers = {notice.session_id for notice in notices if notice.kind in ABOUT_DRIVERS}
+    prefetch_related_objects([row for rows in by_course.values() for row in rows if row.pk in about_drivers], "answers")
     with translation.override(STAFF_LANGUAGE):
         return {notice.pk: describe_call(notice, by_course.get(notice.course_id, ()), now=now) for notice in notices}
 

@@ -16,6 +16,7 @@ from scheduling.messages.rows import new_notice
 from scheduling.messages.told import is_ahead
 from scheduling.messages.wording import moment_text
 from scheduling.models import (
+    AnswerKind,
     Driver,
     DriverKind,
     DriverStatus,
@@ -32,18 +33,20 @@ if TYPE_CHECKING:
 
 LAST_CALL = timedelta(hours=2)
 ABOUT_DRIVERS = (NoticeKind.DRIVER_CALL, NoticeKind.DRIVER_REMINDER)
+DRIVER_REPLIES = (AnswerKind.DRIVER_YES, AnswerKind.DRIVER_NO, AnswerKind.DRIVER_MAYBE)
 
 
 def queue_driver_calls(ledger: Ledger, drivers: Sequence[Driver]) -> None:
     """Make what waits what is wanted now. A call that was made keeps its key, so none is asked for twice."""
     unsure = [driver for driver in drivers if is_ahead(driver.session, now=ledger.now) and not driver.is_settled]
     wanted = {wish.key: wish for wish in wish_driver_calls(ledger, unsure)} if unsure else {}
+    zone = ledger.course.patient.zone.key
     waiting = {n.key: n for n in ledger.waiting if n.kind == NoticeKind.DRIVER_CALL and n.status == NoticeStatus.DUE}
     for key, notice in waiting.items():
         if key not in wanted:
             ledger.drop(notice)
-        elif notice.due_at > ledger.now and notice.due_at != wanted[key].due_at:
-            notice.due_at = wanted[key].due_at
+        elif notice.due_at > ledger.now and (notice.due_at, notice.zone) != (wanted[key].due_at, zone):
+            notice.due_at, notice.zone = wanted[key].due_at, zone
             ledger.changed.append(notice)
     ledger.new += [new_call(ledger, wish) for key, wish in wanted.items() if key not in waiting]
 
@@ -57,6 +60,7 @@ def new_call(ledger: Ledger, wish: Wish) -> Notice:
         channel=NoticeChannel.CALL,
         sequence=wish.session.sequence if wish.session else None,
         due_at=wish.due_at,
+        zone=ledger.course.patient.zone.key,
         useful_until=wish.useful_until,
         now=ledger.now,
     )
@@ -130,14 +134,14 @@ def wish_driver_call(driver: Driver, day_before: datetime, last_made: datetime |
     return Wish(key, NoticeKind.DRIVER_CALL, due_at, session.start, session, by_phone=True)
 
 
-def drop_driver_calls(reminder: Notice) -> None:
+def drop_driver_calls(reminder: Notice, *, until: datetime | None) -> None:
     """The reminder becomes a call, which asks for the driver too: one call, not two.
 
     A call that another act has just locked is left to that act: nobody waits here, where a notice is already held.
     """
     calls = Notice.objects.filter(session=reminder.session_id, kind=NoticeKind.DRIVER_CALL, status=NoticeStatus.DUE)
-    if reminder.useful_until is not None:
-        calls = calls.filter(due_at__lt=reminder.useful_until)
+    if until is not None:
+        calls = calls.filter(due_at__lt=until)
     found = list(calls.select_for_update(skip_locked=True).values_list("pk", flat=True))
     Notice.objects.filter(pk__in=found).delete()
 
@@ -151,8 +155,18 @@ def driver_lines(notice: Notice, sessions: Sequence[Session]) -> list[str]:
     if notice.kind == NoticeKind.DRIVER_CALENDAR and notice.pick_up is not None:
         return say_pick_up(notice.pick_up, driver)
     if notice.kind in ABOUT_DRIVERS and session.is_live:
-        return say_driver(driver, allows_ride_service=session.site.allows_ride_service)
+        found = say_driver(driver, allows_ride_service=session.site.allows_ride_service)
+        if has_declined(session, driver):
+            found.append("Their calendar has since declined the pick-up: ask again, or phone them.")
+        return found
     return []
+
+
+def has_declined(session: Session, driver: Driver) -> bool:
+    """A reply can be forged, so the driver stays who they are; whoever phones the patient should know of it."""
+    replies = [answer for answer in session.answers.all() if answer.kind in DRIVER_REPLIES]
+    last = max(replies, key=lambda answer: (answer.stamped_at or answer.given_at, answer.pk), default=None)
+    return last is not None and last.kind == AnswerKind.DRIVER_NO and last.given_at > driver.changed_at
 
 
 def say_driver(driver: Driver, *, allows_ride_service: bool) -> list[str]:

@@ -70,6 +70,8 @@ class Command(BaseCommand):
         if demo and not logins and not localservices.uses_embedded_database():
             self.say("The database is not empty: the demonstration was not loaded.")
         connections.close_all()
+        if "PUBLIC_URL" not in os.environ:
+            os.environ["PUBLIC_URL"] = f"http://localhost:{port}"  # for the links in messages
         supervisor.start("web", *WEB, "--bind", f"127.0.0.1:{port}")
         supervisor.start("worker", *WORKER)
         supervisor.start("beat", *BEAT, "--schedule", str(place.state / "beat-schedule"))

@@ -83,8 +83,11 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSe
     @action(detail=True, methods=["post"])
     def driver(self, request: Request, id: str) -> Response:
         """Say who agreed to take the patient home. Said twice, nothing changes; said otherwise, it is replaced."""
-        given = read_body(DriverInput, request)
-        drivers.name_driver(self.get_object(), **given, now=timezone.now())
+        session = self.get_object()
+        given = drivers.clean_driver(**read_body(DriverInput, request))
+        if session.visit_type.sedating and (faults := drivers.find_driver_faults(session, **given)):
+            raise ValidationError(faults)
+        drivers.name_driver(session, **given, now=timezone.now())
         return Response(SessionSerializer(self.get_object()).data)
 
 

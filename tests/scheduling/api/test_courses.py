@@ -273,10 +273,13 @@ def test_a_driver_is_named_over_rest_and_their_name_is_not_given_back(api: APICl
 
 
 def test_every_fault_of_a_driver_is_named(api: APIClient, sedating: Session) -> None:
-    answer = driver_of(api, sedating, kind="ride_service", email="x")
-    assert (answer.status_code, [error["detail"] for error in answer.json()["errors"]]) == (
-        409,
-        ["A taxi or ride service is not enough here: somebody the patient knows must take them home."],
+    answer = driver_of(api, sedating, name="Beth Abbott", email="x")
+    assert (answer.status_code, pointers(answer.json())) == (
+        400,
+        {
+            "/phone": "The phone number of the driver is missing.",
+            "/email": "The e-mail address of the driver is not one, such as name@example.com.",
+        },
     )
     assert driver_of(api, sedating, kind="bus").status_code == 400
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
 from scheduling.answers import record_answer
 from scheduling.booking import book_course
+from scheduling.drivers import name_driver
+from scheduling.messages.call_list import describe_calls
 from scheduling.models import Answer, AnswerKind, AnswerSource, Driver, Notice, NoticeStatus, Session
 from scheduling.moving import cancel_session, move_session
 from scheduling.offers import ask_for_time, offer_times
@@ -146,17 +150,16 @@ def test_a_wish_for_another_time_is_booked_with_one_click(at_desk, sedating, wis
 
 
 def test_a_wish_that_is_not_granted_leaves_the_visit_where_it_is(at_desk, sedating, wish):
-    assert press_answer(at_desk, wish, "decline") == [
-        "The visit stays at its time. Tell the patient: no message goes out for this."
-    ]
+    assert press_answer(at_desk, wish, "decline") == ["The visit stays at its time. No message goes out for this."]
     was, sequence = sedating.start, sedating.sequence
     sedating.refresh_from_db()
     wish.refresh_from_db()
     assert (sedating.start, sedating.sequence, wish.handled_how) == (was, sequence, "The time stays")
 
 
-def test_a_wish_about_an_earlier_time_or_a_cancelled_visit_is_only_ticked_off(at_desk, clerk, sedating, wish):
-    cancel_session(sedating, reason="Away", now=factories.NOW, by=clerk)
+def test_a_wish_about_an_earlier_time_is_only_ticked_off(at_desk, clerk, sedating, wish):
+    start = offer_times(sedating, now=factories.NOW)[1].start
+    move_session(sedating, start=start, now=factories.NOW, by=clerk)
     [row] = at_desk.get(page_of(sedating)).context["answers"]
     assert (row["waits"], row["may_approve"]) == (True, False)
     assert press_answer(at_desk, wish, "decline") == ["The visit has changed since the patient asked."]
@@ -174,6 +177,29 @@ def test_what_was_said_about_an_earlier_time_is_marked(at_desk, clerk, sedating)
     page = at_desk.get(page_of(sedating))
     assert page.context["answers"][0]["is_earlier"]
     assert "About an earlier time" in page.content.decode()
+
+
+def test_who_phones_the_patient_hears_that_the_driver_has_declined_since(at_desk, sedating, clock):
+    name_driver(sedating, kind="person", name="Beth Abbott", phone="+1 212 555 0144", now=factories.NOW)
+    call = Notice.objects.create(
+        patient=sedating.patient, course=sedating.course, session=sedating, kind="driver_reminder", channel="call",
+        key="call", message_id="<1@clinic.example>", sequence=0, due_at=factories.NOW, created_at=factories.NOW,
+    )  # fmt: skip
+    said = "Their calendar has since declined the pick-up: ask again, or phone them."
+    assert said not in describe_calls([call], now=factories.NOW)[call.pk].lines
+    record_answer(
+        patient=sedating.patient, session=sedating, kind="driver_no", source="calendar", key="no",
+        now=factories.NOW + timedelta(hours=1), needs_staff=True,
+    )  # fmt: skip
+    lines = describe_calls([call], now=factories.NOW)[call.pk].lines
+    assert lines[-2:] == ("Beth Abbott, +1 212 555 0144 takes them home.", said)
+
+
+def test_nobody_has_to_act_on_answers_about_a_visit_that_is_cancelled(at_desk, clerk, sedating, declined):
+    cancel_session(sedating, reason="Away", now=factories.NOW, by=clerk)
+    declined.refresh_from_db()
+    assert (declined.handled_how, declined.handled_by) == ("The visit was cancelled", clerk)
+    assert not Notice.objects.filter(answer=declined, status=NoticeStatus.DUE).exists()
 
 
 def test_an_answer_is_found_only_at_its_own_visit_and_clinic(client, at_desk, other_clerk, first, sedating, declined):
