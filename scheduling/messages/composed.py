@@ -20,7 +20,9 @@ class Later:
 
 @dataclass(frozen=True)
 class ByPhone:
-    """The patient cannot be reached by mail, or not any more."""
+    """No mail reaches the patient, or none in time. The call may be of use longer than the notice is."""
+
+    useful_until: datetime | None = None
 
 
 Composed = Letter | NotNeeded | Later | ByPhone

@@ -17,6 +17,7 @@ from scheduling.messages.composed import ByPhone, Composed, Later, NotNeeded
 from scheduling.messages.decline_counter import compose_decline_counter
 from scheduling.messages.driver_letters import ask_for_driver, compose_pick_up
 from scheduling.messages.feed_link import compose_feed_link, feed_addresses, take_back
+from scheduling.messages.holding import hold
 from scheduling.messages.letters import write_calendar_letter, write_list_letter
 from scheduling.messages.papers import Papers
 from scheduling.messages.reminders import REMINDERS, moment, quiet_hours_of
@@ -53,7 +54,7 @@ def compose(notice: Notice, papers: Papers, *, now: datetime) -> Composed:
     if notice.kind in REMINDERS and not is_repetition(notice):
         quiet = quiet_hours_of(notice.course.site, notice.patient.zone)
         if quiet.holds(now):
-            return Later(quiet.next_opening(now))
+            return hold(notice, papers.sessions.get(notice.session_id or 0), opening=quiet.next_opening(now), now=now)
     with translation.override(notice.patient.language):
         return COMPOSERS[NoticeKind(notice.kind)](notice, papers, now)
 

@@ -145,8 +145,8 @@ def settle_unsent(notice: Notice, composed: Composed, now: datetime) -> str:
             return skip(notice, reason)
         case Later(due_at):
             return put_off(notice, due_at)
-        case ByPhone():
-            return hand_over(notice, now)
+        case ByPhone(useful_until):
+            return hand_over(notice, now, useful_until=useful_until)
     raise TypeError(composed)
 
 

@@ -136,10 +136,10 @@ def fail(notice: Notice, fault: Undelivered, now: datetime) -> str:
     return name
 
 
-def hand_over(notice: Notice, now: datetime) -> str:
-    """The patient has no address that takes mail: what this notice would say is for the call list."""
+def hand_over(notice: Notice, now: datetime, *, useful_until: datetime | None = None) -> str:
+    """It cannot be sent, or not in time: what this notice would say is for the call list."""
     with transaction.atomic():
         name = settle(notice, NoticeStatus.SKIPPED, "skipped: told by phone instead", "call")
         if name == "call":
-            call_list.call_instead(notice, now=now)
+            call_list.call_instead(notice, now=now, useful_until=useful_until)
     return name

@@ -9,8 +9,9 @@ from django.db.models import Q
 from django.utils import translation
 
 from clinic.models import Patient
-from scheduling.messages.composed import Later, NotNeeded
+from scheduling.messages.composed import ByPhone, Later, NotNeeded
 from scheduling.messages.composing import pick_week
+from scheduling.messages.holding import hold
 from scheduling.messages.letters import Letter
 from scheduling.messages.links import link_to
 from scheduling.messages.papers import read_course, read_session
@@ -30,19 +31,19 @@ class OtherWay:
     """Not as a text: no consent or no number any more, too many texts already, or too much for one."""
 
 
-ComposedText = Letter | NotNeeded | Later | OtherWay
+ComposedText = Letter | NotNeeded | Later | ByPhone | OtherWay
 
 
 def compose_text(notice: Notice, *, now: datetime) -> ComposedText:
     """Decide anew whether it is still wanted, and whether a text may say it."""
     if notice.useful_until is not None and notice.useful_until <= now:
         return NotNeeded("skipped: late")
-    quiet = quiet_hours_of(notice.course.site, notice.patient.zone)
-    if quiet.holds(now):
-        return Later(quiet.next_opening(now))
     sessions = sessions_of(notice, now=now)
     if not sessions:
         return NotNeeded("skipped: the appointment has changed")
+    quiet = quiet_hours_of(notice.course.site, notice.patient.zone)
+    if quiet.holds(now):
+        return hold(notice, sessions[0], opening=quiet.next_opening(now), now=now)
     if is_told_by_digest(notice, sessions[0], now=now):
         return NotNeeded("skipped: told by the text of the week")
     number = number_for(notice.patient)

@@ -19,11 +19,12 @@ from django.db.models import F
 from scheduling.messages import call_list
 from scheduling.messages.beginning import begin
 from scheduling.messages.claiming import LEASE, ours, release
-from scheduling.messages.composed import Later, NotNeeded
+from scheduling.messages.composed import ByPhone, Later, NotNeeded
 from scheduling.messages.delivery import Clock, start_clock
 from scheduling.messages.letters import Letter
 from scheduling.messages.mail import Undelivered, Unreachable
 from scheduling.messages.outcomes import give_up_slowly, mark_sent, put_off, refuse, skip, try_again
+from scheduling.messages.outcomes import hand_over as hand_over_to_staff
 from scheduling.messages.sms.channel import TextChannel, TextRefused, open_channel
 from scheduling.messages.sms.composing import OtherWay, compose_text
 from scheduling.messages.sms.reach import other_channel
@@ -106,6 +107,8 @@ def deliver_text(notice: Notice, run: Run) -> str:
                 return skip(notice, reason)
             case Later(due_at):
                 return put_off(notice, due_at)
+            case ByPhone(useful_until):
+                return hand_over_to_staff(notice, run.clock(), useful_until=useful_until)
             case OtherWay():
                 return send_other_way(notice)
         if not begin([(notice, composed)], now=run.clock()):

@@ -21,12 +21,15 @@ from scheduling.messages import call_list, delivery, outbox
 from scheduling.messages.again import send_again
 from scheduling.messages.driver_letters import ask_text
 from scheduling.messages.reminder_settings import rewrite_reminders
+from scheduling.messages.sms.delivery import deliver_texts
 from scheduling.models import Course, Driver, Notice, NoticeStatus, PickUp, Session
 from tests import factories
 from tests.factories import NOW
 from tests.scheduling.driving import BOB, EVE, book_sedating, calls
 from tests.scheduling.messages import cast
 from tests.scheduling.messages.mailbox import deliver, read_event
+from tests.scheduling.messages.texting import make_texted
+from tests.scheduling.messages.twilio_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 SOON = timedelta(seconds=121)
@@ -530,6 +533,43 @@ def test_a_call_follows_the_time_that_the_site_sets_for_reminders(course: Course
     site.save()
     rewrite_reminders(site, now=NOW + HOUR)
     assert calls(course) == [("driver_call", ten_before(22) + 5 * HOUR, "due")]
+
+
+@pytest.mark.parametrize("by_text", [False, True])
+def test_last_reminder_that_the_quiet_hours_hold_beyond_its_use_is_a_call(
+    site: Site, stand_in: StandIn, by_text: bool
+) -> None:
+    """No worker ran until 21:05; the quiet ends at 8:00, and the visit is at 8:30."""
+    patient = make_texted(site) if by_text else factories.make_patient(site=site)
+    course = book_sedating(patient, [nine(22) - HOUR / 2], now=NOW)
+    deliver(nine(10))
+    at_night = nine(21) + timedelta(hours=12, minutes=5)
+    deliver_texts(now=at_night)
+    assert deliver(at_night) == []
+    due = Notice.objects.filter(course=course, channel="call", status="due")
+    [(kind, useful_until)] = due.values_list("kind", "useful_until")
+    assert (kind, useful_until) == ("driver_reminder", nine(22) - HOUR / 2)
+    deliver(nine(22) - HOUR)
+    assert due.count() == 1
+
+
+def test_reminder_that_the_quiet_hours_hold_waits_where_the_next_one_follows(site: Site) -> None:
+    course = book_sedating(factories.make_patient(site=site), [nine(22) - HOUR / 2], now=NOW)
+    deliver(nine(10))
+    deliver(nine(19) + timedelta(hours=12, minutes=5))
+    reminders = Notice.objects.filter(course=course, kind="driver_reminder").order_by("due_at")
+    assert [(row.channel, row.status, row.due_at) for row in reminders] == [
+        ("email", "due", nine(20) - HOUR),
+        ("email", "due", nine(21) + HOUR),
+    ]
+
+
+def test_visit_moved_since_is_no_call_for_the_reminder_of_its_old_time(site: Site) -> None:
+    course = book_sedating(factories.make_patient(site=site), [nine(22) - HOUR / 2], now=NOW)
+    deliver(nine(10))
+    cast.change(course.sessions.get(), now=nine(20), **cast.span(nine(40), minutes=120, timezone=site.timezone))
+    deliver(nine(21) + timedelta(hours=12, minutes=5))
+    assert [row for row in calls(course, status="due") if row[0] == "driver_reminder"] == []
 
 
 def test_queueing_asks_as_many_queries_for_thirty_visits_as_for_one(patient: Patient) -> None:
