@@ -14,7 +14,7 @@ from clinic.models import User
 from scheduling.messages.composing import pick_week
 from scheduling.messages.papers import read_course, read_refused, read_session
 from scheduling.messages.pick_ups import find_pick_up
-from scheduling.messages.rows import new_notice
+from scheduling.messages.rows import AGAIN, new_notice
 from scheduling.messages.told import announcement_of, is_ahead, is_expected_in_vain
 from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
 from scheduling.refusals import refuse
@@ -51,7 +51,7 @@ def repeat(notice: Notice, *, now: datetime, by: User) -> Notice:
         course=notice.course,
         session=session,
         kind=notice.kind,
-        key=f"again:{notice.uuid}:{notice.repetitions.count() + 1}",
+        key=f"{AGAIN}{notice.uuid}:{notice.repetitions.count() + 1}",
         channel=notice.channel,
         sequence=session.sequence if session is not None and not is_withdrawal else notice.sequence,
         recipient=notice.recipient,

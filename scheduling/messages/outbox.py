@@ -17,7 +17,7 @@ from protocols.models import Phase
 from scheduling.messages.call_hours import OpenDays
 from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.reminders import REMINDERS, Timing, Wish, find_unreminded, wish_late_calls, wish_reminders
-from scheduling.messages.rows import INSTEAD, new_notice
+from scheduling.messages.rows import AGAIN, INSTEAD, new_notice
 from scheduling.messages.sms.reach import number_for
 from scheduling.messages.told import Told, is_ahead, is_invited, is_news, is_news_by_list, record_told
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
@@ -87,11 +87,20 @@ class Ledger:
     def channels(self) -> set[NoticeChannel]:
         return {NoticeChannel.EMAIL} if self.by_mail else {NoticeChannel.CALL, NoticeChannel.PRINT}
 
+    @property
+    def channel_of_reminders(self) -> NoticeChannel:
+        if self.by_text:
+            return NoticeChannel.SMS
+        return NoticeChannel.EMAIL if self.by_mail else NoticeChannel.CALL
+
     def suits(self, notice: Notice) -> bool:
         """Whether the notice waits where the patient is reached now."""
-        if self.by_text and notice.kind in REMINDERS:
-            return notice.channel == NoticeChannel.SMS
+        if notice.kind in REMINDERS:
+            return notice.channel == self.channel_of_reminders
         return notice.channel in self.channels
+
+    def is_unwanted_invite(self, notice: Notice) -> bool:
+        return notice.kind == NoticeKind.CALENDAR and not self.gets_invites
 
     @property
     def due_soon(self) -> datetime:
@@ -106,11 +115,10 @@ class Ledger:
             for notice in self.waiting
         )
 
-    def find(self, kind: NoticeKind, *, session: Session | None = None) -> Notice | None:
-        """The unsent message of that kind, which a change can still be folded into."""
-        wanted = (kind, session and session.pk, NoticeStatus.DUE)
+    def find(self, kind: NoticeKind) -> Notice | None:
+        """The unsent list of that kind, which a change can still be folded into."""
         for notice in self.waiting:
-            if (notice.kind, notice.session_id, notice.status) == wanted and notice.channel in self.channels:
+            if (notice.kind, notice.status) == (kind, NoticeStatus.DUE) and notice.channel in self.channels:
                 return notice
         return None
 
@@ -120,8 +128,8 @@ class Ledger:
         channel = NoticeChannel.EMAIL if self.by_mail and not by_phone else NoticeChannel.CALL
         if kind == NoticeKind.COURSE_SUMMARY and not self.by_mail:
             channel = NoticeChannel.PRINT
-        if kind in REMINDERS and self.by_text and not by_phone:
-            channel = NoticeChannel.SMS
+        if kind in REMINDERS and not by_phone:
+            channel = self.channel_of_reminders
         sequence = session.sequence if session else None
         self.new.append(
             new_notice(
@@ -136,18 +144,34 @@ class Ledger:
             self.obsolete.add(notice.pk)
 
     def switch_channel(self) -> None:
-        """Drop what waits for the way the patient was reached before; `queue_...` write it anew."""
+        """What waits for the way the patient was reached before. A reminder stays the row it is: its time may be past.
+
+        Invites that are dropped here are written anew by `queue_invites`.
+        """
         for notice in self.waiting:
-            is_ours = notice.kind in REMINDERS | {NoticeKind.CALENDAR} and not self.suits(notice)
-            is_ours = is_ours or (notice.kind == NoticeKind.CALENDAR and not self.gets_invites)
-            is_call_instead = notice.key.endswith(INSTEAD)
-            if is_ours and notice.status == NoticeStatus.DUE and notice.due_at > self.now and not is_call_instead:
+            if notice.status != NoticeStatus.DUE or (self.suits(notice) and not self.is_unwanted_invite(notice)):
+                continue
+            if notice.kind in REMINDERS:
+                self.switch_reminder(notice)
+            elif notice.kind == NoticeKind.CALENDAR and notice.due_at > self.now:
                 self.drop(notice)
         self.waiting = [notice for notice in self.waiting if notice.pk not in self.obsolete]
 
+    def switch_reminder(self, notice: Notice) -> None:
+        """A text always, as its consent may be gone.
+
+        What else is due keeps its way, and so does what may have arrived, a call that takes the place of a message, and
+        a mail that staff send again.
+        """
+        stays = notice.due_at <= self.now or notice.uncertain or notice.key.endswith(INSTEAD) or notice.again_of_id
+        if notice.channel == NoticeChannel.SMS or not stays:
+            notice.channel, notice.attempts = self.channel_of_reminders, 0
+            self.changed.append(notice)
+
     def write(self) -> None:
         Notice.objects.filter(pk__in=self.obsolete).delete()
-        Notice.objects.bulk_update(self.changed, ["due_at", "useful_until", "key", "sequence"])
+        times = ["due_at", "useful_until", "zone"]
+        Notice.objects.bulk_update(self.changed, [*times, "key", "sequence", "channel", "attempts"])
         Notice.objects.bulk_create(self.new, ignore_conflicts=True)
         if self.on_paper:
             told = [Told(session.pk, session.start, not session.is_live) for session in self.on_paper]
@@ -288,7 +312,8 @@ def may_be_invited(ledger: Ledger, session: Session) -> bool:
 def queue_reminders(ledger: Ledger) -> None:
     """Make what waits what is wanted now. A reminder that went out keeps its key, so none goes out twice."""
     timing = Timing.of(ledger.course)
-    rows = [notice for notice in ledger.waiting if notice.kind in REMINDERS and notice.again_of_id is None]
+    drop_outdated_repetitions(ledger)
+    rows = [n for n in ledger.waiting if n.kind in REMINDERS and not n.key.startswith(AGAIN)]
     waiting = {notice.key.removesuffix(INSTEAD): notice for notice in rows}
     wishes = wish_reminders(
         ledger.course, ledger.sessions, ledger.phases, timing=timing, now=ledger.now, waiting=waiting
@@ -303,17 +328,27 @@ def queue_reminders(ledger: Ledger) -> None:
             ledger.drop(notice)
     for key, wish in wanted.items():
         if key in waiting:
-            retime(ledger, waiting[key], wish)
+            retime(ledger, waiting[key], wish, zone=timing.zone.key)
             continue
         ledger.add(wish.kind, key, wish.due_at, session=wish.session, by_phone=wish.by_phone)
-        ledger.new[-1].useful_until = wish.useful_until
+        ledger.new[-1].useful_until, ledger.new[-1].zone = wish.useful_until, timing.zone.key
 
 
-def retime(ledger: Ledger, notice: Notice, wish: Wish) -> None:
+def drop_outdated_repetitions(ledger: Ledger) -> None:
+    """A call for a reminder that staff sent again in vain stays as long as its visit stands as it was."""
+    standing = {(session.pk, session.sequence) for session in ledger.sessions if is_ahead(session, now=ledger.now)}
+    for notice in ledger.waiting:
+        is_repetition = notice.kind in REMINDERS and notice.key.startswith(AGAIN) and notice.key.endswith(INSTEAD)
+        if is_repetition and notice.session_id and (notice.session_id, notice.sequence) not in standing:
+            ledger.drop(notice)
+
+
+def retime(ledger: Ledger, notice: Notice, wish: Wish, *, zone: str) -> None:
     """Reminders are set to another time of day, or another zone. What is due, or was tried, keeps its time."""
     is_untouched = notice.status == NoticeStatus.DUE and notice.due_at > ledger.now and not notice.attempts
-    if is_untouched and (notice.due_at, notice.useful_until) != (wish.due_at, wish.useful_until):
-        notice.due_at, notice.useful_until = wish.due_at, wish.useful_until
+    wanted = (wish.due_at, wish.useful_until, zone)
+    if is_untouched and (notice.due_at, notice.useful_until, notice.zone) != wanted:
+        notice.due_at, notice.useful_until, notice.zone = wanted
         ledger.changed.append(notice)
 
 

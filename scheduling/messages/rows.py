@@ -9,6 +9,7 @@ from uuid import uuid4
 from scheduling.messages.sender import sender_address
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind
 
+AGAIN = "again:"  # begins the key of a message that staff send once more, and of the call for one that failed
 INSTEAD = ":call"  # ends the key of a call that takes the place of a mail
 
 

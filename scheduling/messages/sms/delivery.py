@@ -16,7 +16,7 @@ from functools import cached_property
 from django.db import transaction
 from django.db.models import F
 
-from scheduling.messages import call_list
+from scheduling.messages import call_list, outbox
 from scheduling.messages.beginning import begin
 from scheduling.messages.claiming import LEASE, ours, release
 from scheduling.messages.composed import ByPhone, Later, NotNeeded
@@ -29,7 +29,7 @@ from scheduling.messages.sms.channel import TextChannel, TextRefused, open_chann
 from scheduling.messages.sms.composing import OtherWay, compose_text
 from scheduling.messages.sms.reach import other_channel
 from scheduling.messages.sms.stopping import stop_texts
-from scheduling.models import Notice, NoticeChannel, NoticeStatus
+from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def deliver_text(notice: Notice, run: Run) -> str:
             case ByPhone(useful_until):
                 return hand_over_to_staff(notice, run.clock(), useful_until=useful_until)
             case OtherWay():
-                return send_other_way(notice)
+                return send_other_way(notice, run.clock())
         if not begin([(notice, composed)], now=run.clock()):
             return "lost"
     except Exception as fault:
@@ -157,11 +157,15 @@ def give_up_as_uncertain(notice: Notice, reason: str, now: datetime) -> str:
     return "uncertain" if count else "lost"
 
 
-def send_other_way(notice: Notice) -> str:
-    """As a mail, or on the call list, and now."""
-    count = Notice.objects.filter(ours(notice)).update(
-        channel=other_channel(notice.patient), status=NoticeStatus.DUE, claimed_until=None, attempts=0
-    )
+def send_other_way(notice: Notice, now: datetime) -> str:
+    """As a mail, or on the call list, and now. One that has become a call asks for the driver too."""
+    with transaction.atomic():
+        outbox.lock_course(notice.course_id)
+        count = Notice.objects.filter(ours(notice)).update(
+            channel=other_channel(notice.patient), status=NoticeStatus.DUE, claimed_until=None, attempts=0
+        )
+        if count and notice.kind == NoticeKind.DRIVER_REMINDER:
+            outbox.driver_changed(notice.course, now=now)
     return "other way" if count else "lost"
 
 

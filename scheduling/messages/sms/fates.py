@@ -6,11 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
-from scheduling.messages import call_list
+from scheduling.messages import call_list, outbox
 from scheduling.messages.rows import INSTEAD
-from scheduling.messages.sms.stopping import stop_texts
-from scheduling.models import Notice, NoticeChannel, NoticeStatus
+from scheduling.messages.sms.stopping import lock_courses, stop_texts
+from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus
 
 TAKEN = {"accepted", "scheduled", "queued", "sending", "sent"}
 LOST = {"undelivered", "failed", "canceled"}
@@ -22,6 +23,7 @@ OPTED_OUT = "21610"
 @transaction.atomic
 def record_fate(reference: UUID, *, provider_id: str, status: str, code: str, now: datetime) -> str:
     """One report; the answer names what it did. Reports come late, twice, and in any order."""
+    lock_courses(Q(patient__notices__uuid=reference))  # all of the patient: the report may be one of a STOP
     notice = (
         Notice.objects.select_for_update(of=("self",))
         .select_related("course__site", "patient")
@@ -63,7 +65,9 @@ def record_progress(notice: Notice, provider_id: str, outcome: str, now: datetim
     notice.sent_at = notice.sent_at or now
     save(notice)
     calls = Notice.objects.filter(key=notice.key + INSTEAD, channel=NoticeChannel.CALL, status=NoticeStatus.DUE)
-    calls.update(status=NoticeStatus.SKIPPED, outcome="skipped: the text arrived after all")
+    count = calls.update(status=NoticeStatus.SKIPPED, outcome="skipped: the text arrived after all")
+    if count and notice.kind == NoticeKind.DRIVER_REMINDER:
+        outbox.driver_changed(notice.course, now=now)  # that call would have asked for the driver
     return outcome
 
 

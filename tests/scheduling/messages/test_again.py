@@ -188,3 +188,20 @@ def test_corrected_address_gets_what_the_old_one_refused(site: Site, clerk: User
     send_again(failed, now=LATER, by=clerk)
     assert delivery.deliver_due(now=LATER) == Counter(sent=1)
     assert sink.recipients == ["new@mail.example"]
+
+
+def test_call_for_a_repetition_that_failed_stays_while_its_visit_stands(
+    patient: Patient, clerk: User, sink: Sink
+) -> None:
+    course = cast.book(patient, [VISIT, VISIT + timedelta(days=10)], now=NOW)
+    delivery.deliver_due(now=VISIT - timedelta(hours=22))
+    reminder = course.notices.get(kind="reminder", status="sent")
+    again = send_again(reminder, now=VISIT - timedelta(hours=20), by=clerk)
+    sink.at = {"RCPT": "550 no such user"}
+    delivery.deliver_due(now=VISIT - timedelta(hours=20))
+    first, second = course.sessions.order_by("start")
+    call = Notice.objects.filter(key=f"again:{again.again_of.uuid}:1:call", status="due", channel="call")
+    cast.move(second, second.start + timedelta(hours=1), now=VISIT - timedelta(hours=19))
+    assert call.get().session == first
+    cast.move(first, first.start + timedelta(hours=1), now=VISIT - timedelta(hours=18))
+    assert not call.exists()
