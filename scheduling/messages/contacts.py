@@ -70,7 +70,7 @@ def courses_out_of_reach(*, now: datetime) -> set[int]:
         pk__in=Session.objects.filter(BEING_WITHDRAWN, start__gt=now).values("pk")
     )
     waiting = Notice.objects.filter(status=NoticeStatus.DUE, due_at__gt=now, kind__in=REMINDERS)
-    waiting = waiting.exclude(key__endswith=INSTEAD)
+    waiting = waiting.exclude(key__endswith=INSTEAD).filter(attempts=0)  # one that was tried has found its way
     others = waiting.exclude(patient__reminders_by=ReminderChannel.SMS)
     misled = others.filter(
         Q(channel=NoticeChannel.EMAIL) & ~GETS_MAIL
