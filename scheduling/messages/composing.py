@@ -22,7 +22,6 @@ from scheduling.messages.letters import write_calendar_letter, write_list_letter
 from scheduling.messages.papers import Papers
 from scheduling.messages.reminders import REMINDERS, moment, quiet_hours_of
 from scheduling.messages.sender import one_line
-from scheduling.messages.subscriptions import is_in_two_calendars
 from scheduling.messages.told import (
     announcement_of,
     is_ahead,
@@ -140,7 +139,7 @@ def compose_summary(notice: Notice, papers: Papers, now: datetime) -> Composed:
     return compose_list(
         notice, papers, sessions, listed, now,
         template="summary", subject=subject, has_others=papers.has_other_courses(notice),
-        months=lay_out_months(listed), bring=bring_texts(listed), **feed_addresses(notice.patient),
+        months=lay_out_months(listed), bring=bring_texts(listed), **feed_addresses(papers.feed_of(notice.patient)),
     )  # fmt: skip
 
 
@@ -149,7 +148,7 @@ def compose_changes(notice: Notice, papers: Papers, now: datetime) -> Composed:
     summary_due_at = papers.unsent_summary(notice)
     if summary_due_at is not None:
         return Later(max(summary_due_at, now) + NEXT_LOOK)
-    if notice.patient.channel == Channel.FEED and is_in_two_calendars(notice.patient, now=now):
+    if notice.patient.channel == Channel.FEED and papers.is_in_two_calendars(notice.patient):
         return Later(now + NEXT_LOOK)
     sessions = papers.course_of(notice)
     site = notice.course.site

@@ -18,20 +18,20 @@ from scheduling.messages.composed import ByPhone, Composed, Later, NotNeeded
 from scheduling.messages.ics import EventText, Method, write_event
 from scheduling.messages.letters import Letter, event_description, tidy
 from scheduling.messages.papers import Papers
-from scheduling.messages.pick_ups import PickUpTold, find_pick_up
+from scheduling.messages.pick_ups import PickUpTold
 from scheduling.messages.sender import one_line, sender_address
 from scheduling.messages.wording import day_text, moment_text, short_text, time_text
-from scheduling.models import Driver, DriverKind, DriverStatus, Notice, NoticeStatus, PickUp, Session
+from scheduling.models import Driver, DriverKind, DriverStatus, Notice, PickUp, Session
 
 NEXT_LOOK = timedelta(minutes=1)
 
 
 def compose_pick_up(notice: Notice, papers: Papers, now: datetime) -> Composed:
     """Invite, update or cancellation for the driver, from what holds now and what they were last told."""
-    pick_up, session = find_pick_up(notice), papers.session_of(notice)
+    pick_up, session = papers.pick_up_of(notice), papers.session_of(notice)
     if pick_up is None:
         return NotNeeded("skipped: the driver has changed")
-    if is_being_told(pick_up, before=notice):
+    if papers.is_being_told(pick_up, before=notice):
         return Later(now + NEXT_LOOK)
     if pick_up.is_over(now=now):
         return NotNeeded("skipped: late")
@@ -46,12 +46,6 @@ def compose_pick_up(notice: Notice, papers: Papers, now: datetime) -> Composed:
         is_replaced = pick_up.ended_at is not None and session.is_live
         return NotNeeded("skipped: the address refuses mail") if is_replaced else ByPhone()
     return write_pick_up_letter(pick_up, session, now)
-
-
-def is_being_told(pick_up: PickUp, *, before: Notice) -> bool:
-    """Another message about it is on its way: what it said is known once it has arrived."""
-    sending = Notice.objects.filter(pick_up=pick_up, status=NoticeStatus.SENDING)
-    return sending.filter(pk__lt=before.pk).exists()
 
 
 def write_pick_up_letter(pick_up: PickUp, session: Session, now: datetime) -> Letter:

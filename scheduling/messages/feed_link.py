@@ -8,7 +8,6 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from clinic.models import Patient
 from scheduling.messages.composed import Composed, Later, NotNeeded
 from scheduling.messages.letters import render_letter, write_calendar_letter
 from scheduling.messages.papers import Papers
@@ -16,23 +15,21 @@ from scheduling.messages.sender import one_line
 from scheduling.messages.subscriptions import (
     NEXT_LOOK,
     address_of,
-    feed_of,
-    is_in_two_calendars,
     webcal_address_of,
 )
-from scheduling.models import Notice, Session
+from scheduling.models import CalendarFeed, Notice, Session
 
 
 def compose_feed_link(notice: Notice, papers: Papers, now: datetime) -> Composed:
     """Not before the invites are called off: the appointments would stand in the calendar twice."""
     patient, site = notice.patient, notice.course.site
-    addresses = feed_addresses(patient)
+    addresses = feed_addresses(papers.feed_of(patient))
     if not addresses:
         return NotNeeded("skipped: the patient has no calendar to subscribe to")
     recipient = papers.reachable_address(patient)
     if not recipient:
         return NotNeeded("skipped: the patient has no address that takes mail")
-    if is_in_two_calendars(patient, now=now):
+    if papers.is_in_two_calendars(patient):
         return Later(now + NEXT_LOOK)
     return render_letter(
         [],
@@ -55,9 +52,8 @@ def take_back(notice: Notice, session: Session, now: datetime) -> Composed:
     return replace(letter, told=())
 
 
-def feed_addresses(patient: Patient) -> dict[str, Any]:
+def feed_addresses(feed: CalendarFeed | None) -> dict[str, Any]:
     """For a template; empty for who gets invites or paper."""
-    feed = feed_of(patient)
     if feed is None:
         return {}
     return {"feed_address": address_of(feed), "feed_webcal": webcal_address_of(feed)}

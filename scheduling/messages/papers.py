@@ -11,16 +11,29 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Max, Q, prefetch_related_objects
+from django.db.models import Max, Min, Q, prefetch_related_objects
 from django.db.models.functions import Coalesce
 
-from clinic.models import Consent, Patient
+from clinic.models import Channel, Consent, Patient
 from clinic.models.consent import Purpose
 from protocols.models import Instruction
 from scheduling.messages.links import open_links
-from scheduling.models import Notice, NoticeChannel, NoticeKind, NoticeStatus, Session, SessionStatus
+from scheduling.messages.pick_ups import find_pick_ups
+from scheduling.messages.subscriptions import feeds_of, find_in_two_calendars
+from scheduling.models import (
+    CalendarFeed,
+    Notice,
+    NoticeChannel,
+    NoticeKind,
+    NoticeStatus,
+    PickUp,
+    Session,
+    SessionStatus,
+)
 
 # The messages of one session that lead to its page. A list names many sessions and leads to none.
+# Those that name the calendar to subscribe to, or wait until an invited patient has only that.
+ABOUT_FEEDS = {NoticeKind.COURSE_SUMMARY, NoticeKind.CHANGES, NoticeKind.FEED_LINK}
 LINKED = {NoticeKind.CALENDAR, NoticeKind.REMINDER, NoticeKind.DRIVER_REMINDER}
 # With the session of a notice come all it may speak of; what many share is read once.
 BESIDE_SESSION = ("announcement", "driver")
@@ -39,6 +52,10 @@ class Papers:
     refused: set[tuple[int, str]] = field(default_factory=set)
     consents: dict[tuple[int, str], Consent] = field(default_factory=dict)
     links: dict[int, str] = field(default_factory=dict)
+    feeds: dict[int, CalendarFeed] = field(default_factory=dict)
+    in_two_calendars: set[int] = field(default_factory=set)
+    pick_ups: dict[int, PickUp] = field(default_factory=dict)
+    first_sending: dict[int, int] = field(default_factory=dict)
 
     def session_of(self, notice: Notice) -> Session:
         """With its visit type and instructions, site, patient, driver, and what the patient was told."""
@@ -81,13 +98,30 @@ class Papers:
         """Whether their mails and their calendar may name the treatment."""
         return self.consent_of(patient, Purpose.DETAIL) is not None
 
+    def feed_of(self, patient: Patient) -> CalendarFeed | None:
+        """What the patient may be told the address of."""
+        return self.feeds.get(patient.pk)
+
+    def is_in_two_calendars(self, patient: Patient) -> bool:
+        """Whether an event still stands in the calendar by an invite, and is about to be taken out."""
+        return patient.pk in self.in_two_calendars
+
+    def pick_up_of(self, notice: Notice) -> PickUp | None:
+        """The event of a driver's calendar that the notice tells."""
+        return self.pick_ups.get(notice.pk)
+
+    def is_being_told(self, pick_up: PickUp, *, before: Notice) -> bool:
+        """Another message about it is on its way: what it said is known once it has arrived."""
+        return self.first_sending.get(pick_up.pk, before.pk) < before.pk
+
     def link_to(self, session: Session) -> str:
         """The address of the session's page; empty where the session is not to come or its notice bears no link."""
         return self.links.get(session.pk, "")
 
 
 def read_papers(notices: Sequence[Notice], *, now: datetime) -> Papers:
-    """Everything as it stands now, not when the notices were claimed."""
+    """Everything as it stands now, not when the notices were claimed: their patients, too."""
+    put_patients(notices)
     lists = {notice.course_id for notice in notices if notice.session_id is None}
     sessions = read_sessions(Q(pk__in=[notice.session_id for notice in notices if notice.session_id]) | in_any(lists))
     papers = Papers({session.pk: session for session in sessions})
@@ -103,9 +137,33 @@ def read_papers(notices: Sequence[Notice], *, now: datetime) -> Papers:
     papers.consents = {(consent.patient_id, consent.purpose): consent for consent in consents}
     named = [session for session in sessions if papers.wants_detail(session.patient)]
     prefetch_related_objects(named, "course__version__protocol")
+    read_feeds(papers, [notice.patient for notice in notices if notice.kind in ABOUT_FEEDS], now=now)
+    read_pick_ups(papers, [notice for notice in notices if notice.kind == NoticeKind.DRIVER_CALENDAR])
     linked = [papers.session_of(notice) for notice in notices if notice.kind in LINKED and notice.session_id]
     papers.links = open_links({session for session in linked if is_to_come(session, now)}, now=now)
     return papers
+
+
+def put_patients(notices: Sequence[Notice]) -> None:
+    """The chunk that was claimed with them may be minutes old, and the patient have another address by now."""
+    rows = Patient.objects.select_related("home_site").in_bulk({notice.patient_id for notice in notices})
+    for notice in notices:
+        notice.patient = rows.get(notice.patient_id, notice.patient)
+
+
+def read_feeds(papers: Papers, patients: Iterable[Patient], *, now: datetime) -> None:
+    subscribed = [patient for patient in patients if patient.channel == Channel.FEED]
+    if subscribed:
+        papers.feeds = feeds_of(subscribed)
+        papers.in_two_calendars = find_in_two_calendars(subscribed, now=now)
+
+
+def read_pick_ups(papers: Papers, notices: Sequence[Notice]) -> None:
+    if not notices:
+        return
+    papers.pick_ups = find_pick_ups(notices)
+    sending = Notice.objects.filter(pick_up__in=papers.pick_ups.values(), status=NoticeStatus.SENDING)
+    papers.first_sending = dict(sending.order_by().values_list("pick_up").annotate(Min("pk")))
 
 
 def in_any(courses: Iterable[int]) -> Q:

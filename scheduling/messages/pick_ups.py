@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.models import Driver, Notice, NoticeChannel, NoticeKind, NoticeStatus, PickUp, Session
@@ -110,9 +111,15 @@ def queue_pick_up(ledger: Ledger, pick_up: PickUp, session: Session) -> None:
 
 
 def find_pick_up(notice: Notice) -> PickUp | None:
-    """Of a message that is sent again, what the first one was about."""
-    source = notice if notice.pick_up_id or notice.again_of is None else notice.again_of
-    return PickUp.objects.filter(pk=source.pick_up_id).first() if source.pick_up_id else None
+    return find_pick_ups([notice]).get(notice.pk)
+
+
+def find_pick_ups(notices: Sequence[Notice]) -> dict[int, PickUp]:
+    """By notice. Of a message that is sent again, what the first one was about."""
+    rows = Notice.objects.filter(pk__in=[notice.pk for notice in notices])
+    keys = dict(rows.order_by().values_list("pk", Coalesce("pick_up", "again_of__pick_up")))
+    found = PickUp.objects.in_bulk({key for key in keys.values() if key is not None})
+    return {pk: found[key] for pk, key in keys.items() if key in found}
 
 
 def call_driver_instead(notice: Notice, *, now: datetime) -> None:

@@ -6,6 +6,7 @@ the link waits until they are; on the way back the subscription ends before the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -66,10 +67,14 @@ def tell_link(feed: CalendarFeed, *, now: datetime) -> None:
 
 
 def feed_of(patient: Patient) -> CalendarFeed | None:
-    """What the patient may be told the address of."""
-    if patient.channel != Channel.FEED:
-        return None
-    return CalendarFeed.objects.filter(patient=patient, revoked_at=None).first()
+    return feeds_of([patient]).get(patient.pk)
+
+
+def feeds_of(patients: Iterable[Patient]) -> dict[int, CalendarFeed]:
+    """What each patient may be told the address of; without its body."""
+    subscribed = [patient.pk for patient in patients if patient.channel == Channel.FEED]
+    feeds = CalendarFeed.objects.filter(patient__in=subscribed, revoked_at=None).defer("body")
+    return {feed.patient_id: feed for feed in feeds}
 
 
 def find_feed(token: str) -> CalendarFeed | None:
@@ -97,12 +102,11 @@ def webcal_address_of(feed: CalendarFeed) -> str:
     return "webcal://" + address_of(feed).partition("://")[2]
 
 
-def is_in_two_calendars(patient: Patient, *, now: datetime) -> bool:
-    """Whether an event still stands in the calendar by an invite, and is about to be taken out."""
-    to_come = Session.objects.filter(patient=patient, start__gt=now)
+def find_in_two_calendars(patients: Iterable[Patient], *, now: datetime) -> set[int]:
+    """For whom an event still stands in the calendar by an invite, and is about to be taken out."""
+    to_come = Session.objects.filter(patient__in=[patient.pk for patient in patients], start__gt=now)
     withdrawn = Q(kind=NoticeKind.WITHDRAWAL, status__in=WAITING)
     unsure = Q(kind=NoticeKind.CALENDAR, status__in=WAITING) & (Q(uncertain=True) | Q(status=NoticeStatus.SENDING))
-    return (
-        Notice.objects.filter(withdrawn | unsure, session__in=to_come).exists()
-        or to_come.filter(status="booked", announcement__invited_to__gt="").exists()
-    )
+    waiting = Notice.objects.filter(withdrawn | unsure, session__in=to_come).order_by()
+    invited = to_come.filter(status="booked", announcement__invited_to__gt="").order_by()
+    return {*waiting.values_list("session__patient", flat=True), *invited.values_list("patient", flat=True)}

@@ -14,7 +14,7 @@ from scheduling.messages.composing import pick_week
 from scheduling.messages.holding import hold
 from scheduling.messages.letters import Letter
 from scheduling.messages.links import link_to
-from scheduling.messages.papers import read_course, read_session
+from scheduling.messages.papers import put_patients, read_course, read_session
 from scheduling.messages.reminders import moment, quiet_hours_of
 from scheduling.messages.sms.reach import number_for
 from scheduling.messages.sms.writing import digest_text, reminder_text
@@ -36,6 +36,7 @@ ComposedText = Letter | NotNeeded | Later | ByPhone | OtherWay
 
 def compose_text(notice: Notice, *, now: datetime) -> ComposedText:
     """Decide anew whether it is still wanted, and whether a text may say it."""
+    put_patients([notice])
     if notice.useful_until is not None and notice.useful_until <= now:
         return NotNeeded("skipped: late")
     sessions = sessions_of(notice, now=now)

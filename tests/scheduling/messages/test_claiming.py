@@ -8,18 +8,23 @@ from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
+from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from clinic.models import Patient, Site
+from scheduling import feeds
+from scheduling.drivers import name_driver
 from scheduling.messages import delivery
 from scheduling.messages.beginning import begin
 from scheduling.messages.claiming import LEASE, claim_due, due_rows, release
 from scheduling.models import Notice, NoticeStatus
 from tests import factories
+from tests.scheduling import driving
 from tests.scheduling.messages import cast, many
 from tests.scheduling.messages.sink import Sink
+from tests.scheduling.messages.texting import nine
 
 NOW = factories.NOW
 LATE = NOW + timedelta(minutes=1)
@@ -93,6 +98,56 @@ def queries_for(count: int) -> int:
         run = delivery.Run(office, delivery.start_clock(LATE))
         assert len(begin(delivery.compose_lot(lot, run, LATE), now=LATE)) == count
     return len(context)
+
+
+def test_driver_messages_are_composed_in_a_number_of_queries_that_does_not_grow(site: Site) -> None:
+    version = cast.make_version(sedating=True)
+    for _ in range(9):
+        course = driving.book_sedating(factories.make_patient(site=site), [nine(10)], now=NOW, version=version)
+        name_driver(course.sessions.get(), **driving.BOB, now=NOW)
+    Notice.objects.exclude(kind="driver_calendar").delete()
+    assert count_queries(1) == count_queries(8)
+
+
+def test_calendars_to_subscribe_to_are_named_in_a_number_of_queries_that_does_not_grow(site: Site) -> None:
+    version = cast.make_version()
+    for _ in range(9):
+        patient = factories.make_patient(site=site)
+        cast.book(patient, [nine(40)], now=NOW, version=version)
+        feeds.open_feed(patient, now=NOW)
+    Notice.objects.exclude(kind="course_summary").delete()
+    assert count_queries(1) == count_queries(8)
+
+
+def count_queries(count: int) -> int:
+    """For a lot of so many letters."""
+    lot = claim_due(now=LATE + timedelta(minutes=5), limit=count)
+    with delivery.PostOffice() as office, CaptureQueriesContext(connection) as context:
+        run = delivery.Run(office, delivery.start_clock(LATE))
+        assert len(delivery.compose_lot(lot, run, LATE + timedelta(minutes=5))) == count
+    return len(context)
+
+
+@pytest.mark.parametrize(
+    ("changed", "read"),
+    [
+        ({"email": "new@mail.example"}, {("new@mail.example", "Your appointments at Riverside riverside")}),
+        ({"language": "es"}, {("", "Sus citas en Riverside riverside")}),
+        ({"channel": "print"}, set()),
+    ],
+)
+def test_patient_who_changes_between_claim_and_letter_is_written_to_as_they_are_now(
+    site: Site, changed: dict[str, str], read: set[tuple[str, str]]
+) -> None:
+    """A chunk may wait for minutes behind a slow server."""
+    patient = factories.make_patient(site=site)
+    cast.book(patient, [nine(40)], now=NOW)
+    claimed = claim_due(now=LATE + timedelta(minutes=5), limit=10)
+    Patient.objects.update(**changed)
+    with delivery.PostOffice() as office:
+        delivery.deliver_chunk(claimed, delivery.Run(office, delivery.start_clock(LATE + timedelta(minutes=5))))
+    wanted = {(address or patient.email, subject) for address, subject in read}
+    assert {(message.to[0], message.subject) for message in mail.outbox} == wanted
 
 
 def limit(site: Site, mails: int) -> None:

@@ -14,7 +14,8 @@ from django.core import mail
 from clinic.consents import give_consent, withdraw_consent
 from clinic.models import Patient, Site
 from scheduling.messages.contacts import follow_contacts
-from scheduling.messages.sms.delivery import deliver_texts
+from scheduling.messages.sms.composing import OtherWay, compose_text
+from scheduling.messages.sms.delivery import claim_texts, deliver_texts
 from scheduling.messages.sms.reach import number_for
 from scheduling.models import Notice
 from tests import factories
@@ -102,6 +103,13 @@ def test_changed_number_gets_no_text_even_at_the_last_moment(
     assert deliver_texts(now=ten(19)) == Counter({"other way": 1})
     assert stand_in.accepted == []
     assert "Reminder: Appointment at Riverside riverside, Tue, Dec 15, 9:00 AM EST" in mailbox.deliver(ten(19))
+
+
+def test_number_changed_between_claim_and_text_gets_none(patient: Patient, stand_in: StandIn, now: datetime) -> None:
+    cast.book(patient, [nine(22)], now=now)
+    [notice] = claim_texts(now=ten(19), limit=10)
+    Patient.objects.update(phone="212 555 0102")
+    assert isinstance(compose_text(notice, now=ten(19)), OtherWay)
 
 
 def test_installation_without_texts_reminds_the_other_way(patient: Patient, settings: Any, now: datetime) -> None:
