@@ -15,9 +15,10 @@ Written = tuple[Notice, Letter]
 
 BEGIN = """
 UPDATE scheduling_notice AS notice
-SET recipient = said.recipient, content_hash = said.content_hash, message_id = said.message_id
-FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
-    AS said(id, claimed_until, recipient, content_hash, message_id)
+SET recipient = said.recipient, content_hash = said.content_hash,
+    message_id = said.message_id, event_uid = said.event_uid
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::uuid[])
+    AS said(id, claimed_until, recipient, content_hash, message_id, event_uid)
 WHERE notice.id = said.id AND notice.status = 'sending' AND notice.claimed_until = said.claimed_until
 RETURNING notice.id
 """
@@ -41,11 +42,16 @@ def note(notice: Notice, letter: Letter) -> None:
     if notice.uncertain and notice.content_hash != letter.content_hash:
         notice.message_id = f"<{notice.uuid}.{notice.attempts}@{notice.message_id.rpartition('@')[2]}"
     notice.recipient, notice.content_hash = letter.recipient, letter.content_hash
+    notice.event_uid = letter.event_uid
 
 
 def write_down(notices: Sequence[Notice]) -> set[int]:
     columns = zip(
-        *((row.pk, row.claimed_until, row.recipient, row.content_hash, row.message_id) for row in notices), strict=True
+        *(
+            (row.pk, row.claimed_until, row.recipient, row.content_hash, row.message_id, row.event_uid)
+            for row in notices
+        ),
+        strict=True,
     )
     with connection.cursor() as cursor:
         cursor.execute(BEGIN, [list(column) for column in columns])

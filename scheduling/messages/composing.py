@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from clinic.models import Channel
 from django.utils import translation
 from django.utils.translation import gettext as _
-
-from clinic.models import Channel
 from protocols.models import Instruction
+
 from scheduling.messages.calendar_file import lay_out_months
 from scheduling.messages.composed import ByPhone, Composed, Later, NotNeeded
 from scheduling.messages.decline_counter import compose_decline_counter
@@ -24,6 +24,7 @@ from scheduling.messages.reminders import REMINDERS, moment, quiet_hours_of
 from scheduling.messages.sender import one_line
 from scheduling.messages.told import (
     announcement_of,
+    event_uid,
     is_ahead,
     is_called_off,
     is_expected_in_vain,
@@ -31,6 +32,8 @@ from scheduling.messages.told import (
     is_news,
     is_news_by_list,
     is_told,
+    may_stand_at,
+    stands_elsewhere,
 )
 from scheduling.messages.wording import (
     bring_texts,
@@ -67,14 +70,19 @@ def must_be_said(notice: Notice) -> bool:
     return notice.uncertain or is_repetition(notice)
 
 
-def is_news_by_invite(session: Session) -> bool:
-    """Whether the patient knows of it already, at this time or at another."""
-    return is_invited(session) or (announcement_of(session) is not None and not is_told(session))
+def is_new_time(notice: Notice, session: Session) -> bool:
+    """Whether they know of another time, or may: from an attempt that broke off, or a mail that came back."""
+    told = announcement_of(session)
+    if told is None:
+        return False
+    return told.told_start != session.start or (is_invited(session) and (notice.uncertain or told.came_back))
 
 
 def compose_calendar(notice: Notice, papers: Papers, now: datetime) -> Composed:
     """Invite, update or cancellation of one session."""
     session = papers.session_of(notice)
+    if stands_elsewhere(session, session.patient, now=now):
+        return Later(now + NEXT_LOOK)  # first it leaves that calendar (`contacts`)
     if not session.is_live:
         return compose_cancellation(notice, papers, session, now)
     if not is_ahead(session, now=now) and not is_expected_in_vain(session, now=now):
@@ -90,20 +98,21 @@ def compose_calendar(notice: Notice, papers: Papers, now: datetime) -> Composed:
         return NotNeeded("skipped: nothing has changed")
     letter = write_calendar_letter(
         session, "REQUEST", recipient, now,
-        is_update=not (known and is_repetition(notice)) and is_news_by_invite(session),
+        is_update=is_new_time(notice, session),
         link=papers.link_to(session),
         detail=papers.wants_detail(session.patient),
     )  # fmt: skip
-    former = told.invited_to if told is not None and told.invited_to else notice.recipient if notice.uncertain else ""
+    former = may_stand_at(notice, session)
     return replace(letter, withdraws_from=former if former != recipient else "")
 
 
 def compose_cancellation(notice: Notice, papers: Papers, session: Session, now: datetime) -> Composed:
     """Only for those who may have the event in their calendar; others are told by a list of changes."""
     told = announcement_of(session)
-    recipient = told.invited_to if told is not None else ""
-    if must_be_said(notice):
-        recipient = recipient or notice.recipient
+    uid = event_uid(session)
+    recipient = (told.invited_to if told is not None else "") or may_stand_at(notice, session)
+    if not recipient and is_repetition(notice):
+        recipient, uid = notice.recipient, notice.event_uid or uid
     if not recipient:
         return NotNeeded("skipped: cancelled before it was in the calendar")
     if told is not None and told.told_cancelled and not must_be_said(notice):
@@ -114,7 +123,7 @@ def compose_cancellation(notice: Notice, papers: Papers, session: Session, now: 
         return ByPhone()
     # An address that is not the patient's any more reads no more than it must.
     detail = recipient == session.patient.email and papers.wants_detail(session.patient)
-    return write_calendar_letter(session, "CANCEL", recipient, now, detail=detail)
+    return write_calendar_letter(session, "CANCEL", recipient, now, uid=uid, detail=detail)
 
 
 def compose_withdrawal(notice: Notice, papers: Papers, now: datetime) -> Composed:

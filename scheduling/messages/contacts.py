@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import datetime
-from uuid import uuid4
-
-from django.db import transaction
-from django.db.models import F, Q, QuerySet
 
 from clinic.models import Channel, Patient, ReminderChannel
 from clinic.models.patient import BY_EMAIL
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
 from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.outbox import (
-    Ledger,
-    pick,
     queue_changes,
     queue_invites,
     queue_reminders,
     read_ledger,
-    read_sessions,
 )
 from scheduling.messages.reminders import REMINDERS
-from scheduling.messages.rows import INSTEAD, new_notice
+from scheduling.messages.rows import INSTEAD
 from scheduling.messages.sms.reach import channel_for, numbers_for
 from scheduling.messages.subscriptions import follow_subscriptions
-from scheduling.messages.told import event_uid, is_ahead, is_invited
+from scheduling.messages.withdrawing import clear_calendars
 from scheduling.models import (
-    Announcement,
     Course,
     Notice,
     NoticeChannel,
@@ -37,12 +31,12 @@ from scheduling.models import (
     Session,
     SessionStatus,
 )
+from scheduling.models.session import GONE
 
 log = logging.getLogger(__name__)
 
 GETS_MAIL = Q(patient__channel__in=BY_EMAIL) & ~Q(patient__email="")
 GETS_INVITES = Q(patient__channel=Channel.EMAIL) & ~Q(patient__email="")
-BEING_WITHDRAWN = Q(notices__kind=NoticeKind.WITHDRAWAL, notices__status__in=[NoticeStatus.DUE, NoticeStatus.SENDING])
 
 
 def follow_contacts(*, now: datetime) -> int:
@@ -65,10 +59,11 @@ def try_to_follow(course_id: int, *, now: datetime) -> None:
 
 def courses_out_of_reach(*, now: datetime) -> set[int]:
     """Events that stand in the calendar of another address, and reminders that wait for the wrong channel."""
-    invited = Session.objects.filter(status=SessionStatus.BOOKED, start__gt=now, announcement__invited_to__gt="")
-    elsewhere = invited.exclude(GETS_INVITES & Q(announcement__invited_to=F("patient__email"))).exclude(
-        pk__in=Session.objects.filter(BEING_WITHDRAWN, start__gt=now).values("pk")
-    )
+    ahead = Q(status=SessionStatus.BOOKED, start__gt=now)
+    is_off = Q(status__in=GONE) | Q(start__lte=now)
+    in_vain = is_off & Q(announcement__told_start__gt=now, announcement__told_cancelled=False)
+    invited = Session.objects.filter(ahead | in_vain, announcement__invited_to__gt="")
+    elsewhere = invited.exclude(GETS_INVITES & Q(announcement__invited_to=F("patient__email")))
     waiting = Notice.objects.filter(status=NoticeStatus.DUE, due_at__gt=now, kind__in=REMINDERS)
     waiting = waiting.exclude(key__endswith=INSTEAD).filter(attempts=0)  # one that was tried has found its way
     others = waiting.exclude(patient__reminders_by=ReminderChannel.SMS)
@@ -97,43 +92,14 @@ def follow_contact(course_id: int, *, now: datetime) -> None:
     course = (
         Course.objects.select_for_update(no_key=True, of=("self",)).select_related("site", "patient").get(pk=course_id)
     )
-    moved = [session for session in read_sessions(course) if is_invited_elsewhere(session, course, now)]
-    Session.objects.filter(pk__in=[session.pk for session in moved]).update(sequence=F("sequence") + 1, changed_at=now)
     ledger = read_ledger(course, now=now)
-    withdrawn = pick(ledger, moved)
-    ledger.new += [withdrawal_of(session, ledger) for session in withdrawn]
-    retire_events(withdrawn)
+    withdrawn = clear_calendars(ledger, ledger.sessions)
     ledger.switch_channel()
     if ledger.by_mail and not ledger.gets_invites and ledger.find(NoticeKind.COURSE_SUMMARY) is None:
         queue_changes(ledger, ledger.sessions)  # what an invite was about to tell
+    elif withdrawn:
+        queue_changes(ledger, withdrawn)  # of these, what their calendar was about to tell
     queue_invites(ledger, ledger.sessions)
     queue_reminders(ledger)
     queue_driver_notices(ledger)
     ledger.write()
-
-
-def is_invited_elsewhere(session: Session, course: Course, now: datetime) -> bool:
-    here = course.patient.email if course.patient.gets_invites else ""
-    return is_invited(session) and is_ahead(session, now=now) and session.announcement.invited_to != here
-
-
-def retire_events(sessions: Sequence[Session]) -> None:
-    """After CANCEL a UID is dead: the next invite is another event, also to an address that had the first one."""
-    for session in sessions:
-        session.announcement.event_uid = uuid4()
-    Announcement.objects.bulk_update([session.announcement for session in sessions], ["event_uid"])
-
-
-def withdrawal_of(session: Session, ledger: Ledger) -> Notice:
-    """RFC 5546 3.2.5: who is no longer an attendee gets a CANCEL of their own."""
-    return new_notice(
-        course=ledger.course,
-        session=session,
-        kind=NoticeKind.WITHDRAWAL,
-        key=f"withdrawal:{session.uuid}:{session.sequence}",
-        recipient=session.announcement.invited_to,
-        event_uid=event_uid(session),
-        sequence=session.sequence,
-        due_at=ledger.now,
-        now=ledger.now,
-    )

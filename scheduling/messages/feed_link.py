@@ -17,6 +17,7 @@ from scheduling.messages.subscriptions import (
     address_of,
     webcal_address_of,
 )
+from scheduling.messages.told import may_stand_at
 from scheduling.models import CalendarFeed, Notice, Session
 
 
@@ -45,10 +46,11 @@ def compose_feed_link(notice: Notice, papers: Papers, now: datetime) -> Composed
 
 def take_back(notice: Notice, session: Session, now: datetime) -> Composed:
     """No invite for who has a calendar to subscribe to, and none left behind where one may have arrived unrecorded."""
-    if not (notice.uncertain and notice.recipient):
+    recipient = may_stand_at(notice, session)
+    if not recipient:
         return NotNeeded("skipped: the patient has a calendar to subscribe to")
     sequence = max(session.sequence, notice.sequence or 0) + 1
-    letter = write_calendar_letter(session, "CANCEL", notice.recipient, now, sequence=sequence, is_withdrawal=True)
+    letter = write_calendar_letter(session, "CANCEL", recipient, now, sequence=sequence, is_withdrawal=True)
     return replace(letter, told=())
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from clinic.models import Patient, Site
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-
-from clinic.models import Patient, Site
 from protocols.models.visit import Place
+
 from scheduling.messages.ics import EventText, Method, write_event
 from scheduling.messages.pick_ups import PickUpTold
 from scheduling.messages.sender import one_line, sender_address
@@ -36,6 +36,7 @@ class Letter:
     told: tuple[Told, ...] = ()
     event: bytes = b""
     method: Method | None = None
+    event_uid: UUID | None = None
     withdraws_from: str = ""  # a former address that still shows the event
     pick_up: PickUpTold | None = None  # what the driver knows once it is out
 
@@ -91,8 +92,8 @@ def write_calendar_letter(
         is_update=is_update,
         link=link,
     )
-    told = (Told(session.pk, start, cancelled, recipient, sequence),)
-    return replace(letter, told=told, event=event, method=method)
+    told = (Told(session.pk, start, cancelled, recipient, sequence, uid),)
+    return replace(letter, told=told, event=event, method=method, event_uid=uid)
 
 
 def event_description(local: datetime, site: Site) -> str:

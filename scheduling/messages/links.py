@@ -8,6 +8,7 @@ from datetime import datetime
 from django.conf import settings
 
 from scheduling.messages.tokens import derive_token, digest_of
+from scheduling.messages.told import event_uid
 from scheduling.models import PatientLink, Session
 
 PURPOSE = "visit"
@@ -20,9 +21,9 @@ def link_to(session: Session, *, now: datetime) -> str:
 def open_links(sessions: Iterable[Session], *, now: datetime) -> dict[int, str]:
     """The address for each session as it stands, in one query; asked twice, the same.
 
-    After a change of the installation's key the row keeps the digest of the newer token.
+    After a change of the installation's key, and after a withdrawal, the row keeps the digest of the newer token.
     """
-    tokens = {session: derive_token(PURPOSE, f"{session.uuid}:{session.sequence}") for session in sessions}
+    tokens = {session: derive_token(PURPOSE, f"{event_uid(session)}:{session.sequence}") for session in sessions}
     rows = [
         PatientLink(
             session=session,
@@ -41,6 +42,11 @@ def open_links(sessions: Iterable[Session], *, now: datetime) -> dict[int, str]:
         update_fields=["digest", "expires_at"],
     )
     return {session.pk: address_of(token) for session, token in tokens.items()}
+
+
+def close_links(sessions: Iterable[Session], *, now: datetime) -> None:
+    """Those that went to an address which is not the patient's any more."""
+    PatientLink.objects.filter(session__in=list(sessions), expires_at__gt=now).update(expires_at=now)
 
 
 def address_of(token: str) -> str:

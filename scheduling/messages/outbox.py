@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Q
-
 from protocols.models import Phase
+
 from scheduling.messages.call_hours import OpenDays
 from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.reminders import REMINDERS, Timing, Wish, find_unreminded, wish_late_calls, wish_reminders
 from scheduling.messages.rows import AGAIN, INSTEAD, new_notice
 from scheduling.messages.sms.reach import number_for
-from scheduling.messages.told import Told, is_ahead, is_invited, is_news, is_news_by_list, record_told
+from scheduling.messages.told import Told, event_uid, is_ahead, is_invited, is_news, is_news_by_list, record_told
+from scheduling.messages.withdrawing import clear_calendars
 from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
 
 
@@ -39,6 +40,7 @@ def sessions_changed(course: Course, sessions: Iterable[Session], *, now: dateti
     """Queue what is due after sessions were moved, cancelled, missed or newly booked; rewrite what waits unsent."""
     ledger = read_ledger(course, now=now)
     changed = pick(ledger, sessions)
+    clear_calendars(ledger, changed)
     queue_changes(ledger, changed)
     queue_invites(ledger, changed)
     queue_reminders(ledger)
@@ -255,11 +257,10 @@ def postpone(ledger: Ledger, notice: Notice) -> None:
 
 
 def queue_invites(ledger: Ledger, sessions: Sequence[Session]) -> None:
-    """A patient with a calendar to subscribe to gets none; what they were sent before is still called off."""
-    if ledger.by_mail:
+    """A patient with a calendar to subscribe to gets none."""
+    if ledger.gets_invites:
         for session in sessions:
-            if ledger.gets_invites or (is_invited(session) and not session.is_live):
-                queue_invite(ledger, session)
+            queue_invite(ledger, session)
 
 
 def queue_invite(ledger: Ledger, session: Session) -> None:
@@ -275,7 +276,7 @@ def queue_invite(ledger: Ledger, session: Session) -> None:
             ledger.drop(notice)
         return
     if not waiting:
-        ledger.add(NoticeKind.CALENDAR, f"calendar:{session.uuid}:{session.sequence}", due_at, session=session)
+        ledger.add(NoticeKind.CALENDAR, f"calendar:{event_uid(session)}:{session.sequence}", due_at, session=session)
         return
     kept, *others = waiting
     # It keeps its key: that of the session's new state may be another row's, also one that has gone out.

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Coalesce
 
 from scheduling.messages import call_list
 from scheduling.messages.claiming import ours
@@ -16,8 +15,8 @@ from scheduling.messages.letters import Letter
 from scheduling.messages.mail import Refused, Undelivered
 from scheduling.messages.pick_ups import record_pick_up
 from scheduling.messages.rows import new_notice
-from scheduling.messages.told import record_told
-from scheduling.models import Announcement, Notice, NoticeKind, NoticeStatus
+from scheduling.messages.told import event_uid, record_told
+from scheduling.models import Announcement, Notice, NoticeKind, NoticeStatus, Session
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(minutes=32)
@@ -27,19 +26,17 @@ MOST_ATTEMPTS = 14
 
 def finish(notice: Notice, letter: Letter, composed_at: datetime, now: datetime) -> str:
     """Mark it sent, and what the patient knows with it. Losing the claim here means another sent it, too."""
-    is_taken_back = notice.kind == NoticeKind.CALENDAR and letter.method == "CANCEL" and not letter.told
-    knows_more = letter.told or letter.withdraws_from or letter.pick_up
-    if not (knows_more or is_taken_back) and notice.kind != NoticeKind.WITHDRAWAL:
+    is_called_off = notice.kind == NoticeKind.CALENDAR and letter.method == "CANCEL"
+    if not (letter.told or letter.pick_up or is_called_off):
         return mark_sent(notice, now)
     with transaction.atomic():
         name = mark_sent(notice, now)
         record_told(letter.told, at=composed_at)
         record_pick_up(letter.pick_up)
         if letter.withdraws_from:
-            withdraw(notice, letter.withdraws_from, now)
-        forget_address(notice)
-        if is_taken_back:
-            retire_event(notice)
+            withdraw(notice, letter, now)
+        if is_called_off:
+            retire_event(notice, letter, composed_at)
     return name
 
 
@@ -50,16 +47,15 @@ def mark_sent(notice: Notice, now: datetime) -> str:
     return "sent" if count else "lost"
 
 
-def withdraw(notice: Notice, address: str, now: datetime) -> None:
-    """The patient's address changed and nobody said so: the old one still shows the event."""
-    there = Announcement.objects.filter(session=notice.session_id)
+def withdraw(notice: Notice, letter: Letter, now: datetime) -> None:
+    """An attempt that broke off may have brought the event to a former address."""
     row = new_notice(
         course=notice.course,
         session_id=notice.session_id,
-        event_uid=there.values_list(Coalesce("event_uid", "session__uid"), flat=True).first(),
+        event_uid=letter.event_uid,
         kind=NoticeKind.WITHDRAWAL,
         key=f"withdrawal:{notice.key}",
-        recipient=address,
+        recipient=letter.withdraws_from,
         sequence=notice.sequence,
         due_at=now,
         now=now,
@@ -67,20 +63,17 @@ def withdraw(notice: Notice, address: str, now: datetime) -> None:
     Notice.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def forget_address(notice: Notice) -> None:
-    """After a withdrawal, also one that could not be delivered, nothing more is due to that address."""
-    if notice.kind == NoticeKind.WITHDRAWAL:
-        there = Announcement.objects.filter(session=notice.session_id, invited_to=notice.recipient)
-        there.update(invited_to="", invited_sequence=None)
-
-
-def retire_event(notice: Notice) -> None:
-    """Called off without ever having been known to stand there: the next invite is another event."""
-    Announcement.objects.filter(session=notice.session_id).update(event_uid=uuid4())
+def retire_event(notice: Notice, letter: Letter, at: datetime) -> None:
+    """A visit that stands, or stands again by now, is another event from now on."""
+    session = Session.objects.select_related("announcement").get(notices=notice)
+    if event_uid(session) != letter.event_uid or (letter.told and not session.is_live):
+        return
+    retired = {"event_uid": uuid4(), "invited_to": "", "invited_sequence": None}
+    unheard = {"told_start": session.start, "told_at": at, "came_back": True}  # nobody knows of it by any message
+    Announcement.objects.update_or_create(session=session, defaults=retired, create_defaults=retired | unheard)
 
 
 def settle(notice: Notice, status: NoticeStatus, outcome: str, name: str, **fields: datetime | None) -> str:
-    forget_address(notice)
     count = Notice.objects.filter(ours(notice)).update(status=status, outcome=outcome, claimed_until=None, **fields)
     return name if count else "lost"
 
@@ -89,6 +82,9 @@ def skip(notice: Notice, reason: str) -> str:
     """What an earlier attempt wrote down, and surely never handed over, was not said."""
     if notice.content_hash and not notice.uncertain:
         forget_copies(notice)
+    if notice.kind == NoticeKind.CALENDAR:
+        # What was not said may have to be said later, of the same state: to who comes back from a subscription.
+        Notice.objects.filter(ours(notice)).update(key=f"skipped:{notice.uuid}")
     return settle(notice, NoticeStatus.SKIPPED, reason, "skipped")
 
 

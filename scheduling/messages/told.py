@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from clinic.models import Site
-from scheduling.models import Announcement, Session, SessionStatus
+from clinic.models import Patient, Site
+
+from scheduling.models import Announcement, Notice, Session, SessionStatus
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Told:
     cancelled: bool = False
     invited_to: str = ""
     sequence: int | None = None
+    uid: UUID | None = None  # of the event that was sent along
 
 
 def announcement_of(session: Session) -> Announcement | None:
@@ -35,6 +37,33 @@ def event_uid(session: Session) -> UUID:
 def is_invited(session: Session) -> bool:
     announcement = announcement_of(session)
     return announcement is not None and bool(announcement.invited_to)
+
+
+def is_back(session: Session) -> bool:
+    """Whether its event was called off, and the visit stands again."""
+    return is_invited(session) and session.is_live and session.announcement.told_cancelled
+
+
+def retire_events(sessions: Sequence[Session]) -> None:
+    """After CANCEL a UID is dead: the next invite is another event, also to an address that had the first one."""
+    rows = [session.announcement for session in sessions]
+    for row in rows:
+        row.event_uid, row.invited_to, row.invited_sequence = uuid4(), "", None
+    Announcement.objects.bulk_update(rows, ["event_uid", "invited_to", "invited_sequence"])
+
+
+def stands_elsewhere(session: Session, patient: Patient, *, now: datetime) -> bool:
+    """Whether a visit that the patient expects is an event in a calendar that is not theirs any more."""
+    if not is_invited(session) or session.announcement.invited_to == (patient.email if patient.gets_invites else ""):
+        return False
+    is_off = is_called_off(session, now=now) or is_expected_in_vain(session, now=now)
+    return is_off or is_ahead(session, now=now)
+
+
+def may_stand_at(notice: Notice, session: Session) -> str:
+    """The address where an attempt that broke off may have put the event, unless it was called off there since."""
+    is_same_event = notice.event_uid in {None, event_uid(session)}
+    return notice.recipient if notice.uncertain and is_same_event else ""
 
 
 def is_ahead(session: Session, *, now: datetime) -> bool:
@@ -97,7 +126,8 @@ def record_told(told: Sequence[Told], *, at: datetime, in_person: bool = False) 
     A list does not speak for invites: what stands in the patient's calendar is what the last invite said, unless
     staff told them `in_person`.
     """
-    rows = Announcement.objects.select_for_update().filter(session__in=[fact.session_id for fact in told])
+    rows = Announcement.objects.select_for_update(of=("self",)).select_related("session")
+    rows = rows.filter(session__in=[fact.session_id for fact in told])
     known = {row.session_id: row for row in rows.order_by("session_id")}
     fresh = [Announcement(session_id=fact.session_id) for fact in told if fact.session_id not in known]
     known |= {row.session_id: row for row in fresh}
@@ -114,7 +144,8 @@ def record_told(told: Sequence[Told], *, at: datetime, in_person: bool = False) 
 
 def is_later(fact: Told, row: Announcement, at: datetime) -> bool:
     if fact.invited_to:
-        return row.invited_sequence is None or row.invited_sequence <= (fact.sequence or 0)
+        is_same_event = row.pk is None or fact.uid == (row.event_uid or row.session.uid)  # not called off meanwhile
+        return is_same_event and (row.invited_sequence is None or row.invited_sequence <= (fact.sequence or 0))
     return not row.invited_to and (row.told_at is None or row.told_at <= at)
 
 

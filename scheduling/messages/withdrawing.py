@@ -1,0 +1,42 @@
+"""Takes events out of calendars that are not the patient's any more, and never says one of them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from scheduling.messages.links import close_links
+from scheduling.messages.rows import new_notice
+from scheduling.messages.told import event_uid, is_back, retire_events, stands_elsewhere
+from scheduling.models import Notice, NoticeKind, Session
+
+if TYPE_CHECKING:
+    from scheduling.messages.outbox import Ledger
+
+
+def clear_calendars(ledger: Ledger, sessions: Iterable[Session]) -> list[Session]:
+    """Those whose event was withdrawn; the withdrawal alone knows of it from now on, so that there is only one."""
+    sessions = list(sessions)
+    retire_events([session for session in sessions if is_back(session)])
+    patient = ledger.course.patient
+    withdrawn = [session for session in sessions if stands_elsewhere(session, patient, now=ledger.now)]
+    ledger.new += [withdrawal_of(session, ledger) for session in withdrawn]
+    retire_events(withdrawn)
+    close_links(withdrawn, now=ledger.now)
+    return withdrawn
+
+
+def withdrawal_of(session: Session, ledger: Ledger) -> Notice:
+    """RFC 5546 3.2.5: who is no longer an attendee gets a CANCEL of their own."""
+    uid = event_uid(session)
+    return new_notice(
+        course=ledger.course,
+        session=session,
+        kind=NoticeKind.WITHDRAWAL,
+        key=f"withdrawal:{uid}",
+        recipient=session.announcement.invited_to,
+        event_uid=uid,
+        sequence=session.sequence + 1,
+        due_at=ledger.now,
+        now=ledger.now,
+    )
