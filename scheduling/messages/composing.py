@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from clinic.models import Channel
 from django.utils import translation
 from django.utils.translation import gettext as _
-from protocols.models import Instruction
 
+from clinic.models import Channel
+from protocols.models import Instruction
 from scheduling.messages.calendar_file import lay_out_months
 from scheduling.messages.composed import ByPhone, Composed, Later, NotNeeded
 from scheduling.messages.decline_counter import compose_decline_counter

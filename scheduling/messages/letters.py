@@ -10,11 +10,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from clinic.models import Patient, Site
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from protocols.models.visit import Place
 
+from clinic.models import Patient, Site
+from protocols.models.visit import Place
 from scheduling.messages.ics import EventText, Method, write_event
 from scheduling.messages.pick_ups import PickUpTold
 from scheduling.messages.sender import one_line, sender_address

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Q
-from protocols.models import Phase
 
+from protocols.models import Phase
 from scheduling.messages.call_hours import OpenDays
 from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.reminders import REMINDERS, Timing, Wish, find_unreminded, wish_late_calls, wish_reminders

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from clinic.models import Patient, Site
-
 from scheduling.models import Announcement, Notice, Session, SessionStatus
 
 

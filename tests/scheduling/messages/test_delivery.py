@@ -6,10 +6,10 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from clinic.models import Channel, Patient, Site
 from django.core import mail
-from protocols.models import Instruction, VisitType
 
+from clinic.models import Channel, Patient, Site
+from protocols.models import Instruction, VisitType
 from scheduling.messages.links import link_to
 from scheduling.models import Announcement, Course, Notice, NoticeKind, NoticeStatus, Session, SessionStatus
 from tests.scheduling.messages import cast
