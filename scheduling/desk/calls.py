@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,11 +14,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from clinic.models import User
+from clinic.models import Language, User
 from scheduling.answers import handle_answer
 from scheduling.desk.acting import find_row, go_back
 from scheduling.desk.base import staff_of
 from scheduling.messages.call_list import Call, calls_to_make, describe_calls, mark_called
+from scheduling.messages.papers import read_refused
 from scheduling.models import Notice, NoticeKind
 from scheduling.words import say_moment
 
@@ -33,10 +35,11 @@ def show_calls(request: HttpRequest, admin_site: AdminSite, notices: QuerySet[No
     calls = calls_to_make(notices, now=now, ahead=timedelta(days=1)).select_related(*related)
     found = list(calls[: SHOWN_AT_MOST + 1])
     words = describe_calls(found[:SHOWN_AT_MOST], now=now)
+    refused = read_refused({notice.patient_id for notice in found})
     context = {
         **admin_site.each_context(request),
         "title": "Call list",
-        "calls": [describe_call(notice, words[notice.pk]) for notice in found[:SHOWN_AT_MOST]],
+        "calls": [describe_call(notice, words[notice.pk], refused) for notice in found[:SHOWN_AT_MOST]],
         "has_more": len(found) > SHOWN_AT_MOST,
         "now": now,
     }
@@ -59,11 +62,14 @@ def make_call(notice: Notice, *, now: datetime, by: User) -> bool:
     return mark_called(notice, now=now, by=by)
 
 
-def describe_call(notice: Notice, call: Call) -> dict[str, Any]:
+def describe_call(notice: Notice, call: Call, refused: Collection[tuple[int, str]]) -> dict[str, Any]:
     at_visit = notice.kind in AT_THE_VISIT and notice.session_id is not None
     zone, answer = notice.course.site.zone, notice.answer
     return {
         "notice": notice,
+        "refuses_mail": (notice.patient_id, notice.patient.email) in refused,
+        "speaks": notice.patient.get_language_display() if notice.patient.language != Language.ENGLISH else "",
+        "is_told": notice.kind == NoticeKind.CHANGES and not call.appointments,
         "wanted": say_moment(answer.wanted_start.astimezone(zone)) if answer and answer.wanted_start else "",
         "words": call,
         "due": notice.due_at.astimezone(zone),

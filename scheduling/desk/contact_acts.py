@@ -10,18 +10,30 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.consents import consent_for, give_consent, number_of, withdraw_consent
-from clinic.models import ConsentSource, Patient, Purpose
+from clinic.models import ConsentSource, Language, Patient, Purpose
 from scheduling.desk.acting import go_back, refusals_told
 from scheduling.desk.base import staff_of
 from scheduling.feeds import open_feed, revoke_feed
+from scheduling.messages.papers import read_refused
 from scheduling.refusals import refuse
 
-# Read out, or printed on the form that is signed; the record keeps the words.
+# Read out in the patient's language, or printed on the form that is signed; the record keeps the words.
 WORDINGS = {
-    Purpose.SMS: "You agree that we send text messages about your appointments to this number. They name no treatment. "
-    "Your provider may charge for them. Answer STOP at any time and we stop.",
-    Purpose.DETAIL: "You agree that our e-mails and calendar invitations name your treatment. Others who see your mail "
-    "or your calendar can read it. You can take this back at any time.",
+    (
+        Purpose.SMS,
+        Language.ENGLISH,
+    ): "You agree that we send text messages about your appointments to this number. They "
+    "name no treatment. Your provider may charge for them. Answer STOP at any time and we stop.",
+    (Purpose.SMS, Language.SPANISH): "Usted acepta que le enviemos mensajes de texto sobre sus citas a este número. No "
+    "mencionan ningún tratamiento. Su operador puede cobrarlos. Responda STOP o ALTO cuando quiera y dejaremos de "
+    "enviarlos.",
+    (
+        Purpose.DETAIL,
+        Language.ENGLISH,
+    ): "You agree that our e-mails and calendar invitations name your treatment. Others "
+    "who see your mail or your calendar can read it. You can take this back at any time.",
+    (Purpose.DETAIL, Language.SPANISH): "Usted acepta que nuestros correos e invitaciones de calendario mencionen su "
+    "tratamiento. Quien vea su correo o su calendario podrá leerlo. Puede retirar este permiso cuando quiera.",
 }
 AGREE, WITHDRAW, SUBSCRIBE, REVOKE = "agree", "withdraw", "subscribe", "revoke"
 ACTS = {AGREE, WITHDRAW, SUBSCRIBE, REVOKE}
@@ -34,7 +46,13 @@ def describe_contact(patient: Patient) -> dict[str, Any]:
         "sources": [(source.value, source.label) for source in BY_STAFF],
         "feed": patient.feeds.filter(revoked_at=None).first(),
         "may_subscribe": bool(patient.email),
+        "refuses_mail": refuses_mail(patient),
     }
+
+
+def refuses_mail(patient: Patient) -> bool:
+    """Whether a mail to their address was refused for good or came back, and none has arrived since."""
+    return bool(patient.email) and (patient.pk, patient.email) in read_refused([patient.pk])
 
 
 def describe_consent(patient: Patient, purpose: Purpose) -> dict[str, Any]:
@@ -44,7 +62,7 @@ def describe_consent(patient: Patient, purpose: Purpose) -> dict[str, Any]:
     return {
         "purpose": purpose,
         "label": purpose.label,
-        "wording": WORDINGS[purpose],
+        "wording": wording_of(patient, purpose),
         "standing": standing,
         "holds": standing is not None and consent_for(patient, purpose) is not None,
         "number": number,
@@ -60,12 +78,18 @@ def act_on_contact(request: HttpRequest, patient: Patient, act: str) -> HttpResp
     return go_back(request, reverse("admin:clinic_patient_change", args=[patient.pk]))
 
 
+def wording_of(patient: Patient, purpose: Purpose) -> str:
+    return WORDINGS[purpose, Language(patient.language)]
+
+
 def _agree(request: HttpRequest, patient: Patient) -> str:
     purpose = read_purpose(request)
     source = request.POST.get("source", "")
     source = source if source in BY_STAFF else ConsentSource.STAFF
     by = staff_of(request)
-    give_consent(patient, purpose=purpose, wording=WORDINGS[purpose], source=source, now=timezone.now(), by=by)
+    give_consent(
+        patient, purpose=purpose, wording=wording_of(patient, purpose), source=source, now=timezone.now(), by=by
+    )
     return f"Written down: {purpose.label.lower()}."
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from protocols.models import Gate
 from scheduling.decisions import due_decisions
+from scheduling.desk.contact_acts import refuses_mail
 from scheduling.desk.month_calendar import lay_out_months
 from scheduling.desk.proposal_page import closed_days
 from scheduling.desk.session_rows import chips_of, describe_sessions, for_rows, read_tracks
@@ -57,6 +58,7 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
         "is_waiting": course.status in WAITING,
         "ways_out": describe_relaxations(course.relaxations, course=course),
         "wishes": wishes_of(course),
+        "refuses_mail": refuses_mail(course.patient),
         "can_come": say_availability(course.availability or {}),
     }
     return TemplateResponse(request, "desk/course.html", context)

@@ -17,6 +17,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Courses", "courses", "scheduling.course"),
             ("Sessions", "sessions", "scheduling.session"),
             ("Messages", "messages", "scheduling.notice"),
+            ("Came in", "messages", "scheduling.inbound"),
         ),
     ),
     ("Treatments", (("Protocols", "protocols", "protocols.protocol"),)),

@@ -17,7 +17,7 @@ from clinic.models import Closure, ExtraOpening, Site, SiteHours
 from clinic.public_holidays import PublicHoliday, list_public_holidays, validate_region
 from scheduling.desk.asking import GuardedAdmin, doubt_of
 from scheduling.impact import SessionsStranded, guard_booked_sessions
-from scheduling.messages.discretion import refuse_clinical_words
+from scheduling.messages.discretion import refuse_clinical_address, refuse_clinical_words
 from scheduling.words import count_of, say_short_day
 
 YEARS_OFFERED = 3
@@ -34,6 +34,11 @@ class SiteForm(forms.ModelForm):
         name = self.cleaned_data["public_name"]
         refuse_clinical_words(name)
         return name
+
+    def clean_address(self) -> str:
+        address = self.cleaned_data["address"]
+        refuse_clinical_address(address)
+        return address
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

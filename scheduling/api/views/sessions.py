@@ -87,7 +87,8 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyViewSe
         given = drivers.clean_driver(**read_body(DriverInput, request))
         if session.visit_type.sedating and (faults := drivers.find_driver_faults(session, **given)):
             raise ValidationError(faults)
-        drivers.name_driver(session, **given, now=timezone.now())
+        kind, name, phone, email = (given[field] for field in drivers.FIELDS)
+        drivers.name_driver(session, kind=kind, name=name, phone=phone, email=email, now=timezone.now())
         return Response(SessionSerializer(self.get_object()).data)
 
 

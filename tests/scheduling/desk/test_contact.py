@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from clinic.models import Consent, Purpose
+from clinic.models import Consent, Language, Purpose
 from scheduling.desk.contact_acts import WORDINGS
 from scheduling.models import CalendarFeed
 from tests import factories
@@ -32,7 +32,7 @@ def test_a_consent_keeps_its_words_its_number_and_who_heard_it(at_desk, clerk, a
     consent = Consent.objects.get()
     assert (consent.number, consent.wording, consent.source, consent.given_to, consent.given_at) == (
         "+12125550101",
-        WORDINGS[Purpose.SMS],
+        WORDINGS[Purpose.SMS, Language.ENGLISH],
         "form",
         clerk,
         factories.NOW,
@@ -41,6 +41,30 @@ def test_a_consent_keeps_its_words_its_number_and_who_heard_it(at_desk, clerk, a
         ("sms", True),
         ("detail", False),
     ]
+
+
+def test_a_patient_who_reads_spanish_hears_spanish_words(at_desk, ada):
+    ada.language = Language.SPANISH
+    ada.save()
+    press(at_desk, ada, "agree", purpose="detail")
+    assert Consent.objects.get().wording == WORDINGS[Purpose.DETAIL, Language.SPANISH]
+
+
+def test_mail_that_comes_back_is_said_until_one_arrives(at_desk, ada, course):
+    def say() -> list[bool]:
+        course.patient.refresh_from_db()
+        page = at_desk.get(reverse("admin:clinic_patient_change", args=[course.patient_id])).content.decode()
+        return ["comes back" in page, at_desk.get(course_url).context["refuses_mail"]]
+
+    course_url = reverse("admin:scheduling_course_change", args=[course.pk])
+    notice = course.notices.filter(channel="email").earliest("pk")
+    assert say() == [False, False]
+    failed = {"status": "failed", "recipient": course.patient.email, "failed_at": factories.NOW}
+    course.notices.filter(pk=notice.pk).update(**failed)
+    assert say() == [True, True]
+    course.patient.email = "new@mail.example"
+    course.patient.save()
+    assert say() == [False, False]
 
 
 def test_a_new_number_needs_a_new_consent(at_desk, ada):

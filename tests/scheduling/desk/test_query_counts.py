@@ -49,7 +49,7 @@ LISTS = {
     "admin:scheduling_course_changelist": 7,
     "admin:scheduling_session_changelist": 6,
     "admin:scheduling_notice_changelist": 6,
-    "admin:desk_call_list": 10,
+    "admin:desk_call_list": 11,
     "admin:clinic_patient_changelist": 6,
 }
 
@@ -109,7 +109,7 @@ def test_a_course_costs_the_same_queries_with_1_and_with_30_visits(
         )
     url = reverse("admin:scheduling_course_change", args=[course.pk])
     at_desk.get(url)
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(24):
         assert len(at_desk.get(url).context["rows"]) == visits
 
 
