@@ -1,15 +1,17 @@
-"""Follows a patient whose address or channel changed, whoever changed it, in whatever form."""
+"""Follows a patient whose address, channel or time zone changed, whoever changed it, in whatever form."""
 
 from __future__ import annotations
 
 import logging
 from datetime import datetime
 
+from django.db import transaction
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, NullIf
+
 from clinic.models import Channel, Patient, ReminderChannel
 from clinic.models.patient import BY_EMAIL
-from django.db import transaction
-from django.db.models import F, Q, QuerySet
-
+from scheduling.locking import retried
 from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.outbox import (
     queue_changes,
@@ -18,7 +20,7 @@ from scheduling.messages.outbox import (
     read_ledger,
 )
 from scheduling.messages.reminders import REMINDERS
-from scheduling.messages.rows import INSTEAD
+from scheduling.messages.rows import AGAIN, INSTEAD
 from scheduling.messages.sms.reach import channel_for, numbers_for
 from scheduling.messages.subscriptions import follow_subscriptions
 from scheduling.messages.withdrawing import clear_calendars
@@ -37,12 +39,15 @@ log = logging.getLogger(__name__)
 
 GETS_MAIL = Q(patient__channel__in=BY_EMAIL) & ~Q(patient__email="")
 GETS_INVITES = Q(patient__channel=Channel.EMAIL) & ~Q(patient__email="")
+ZONE = Coalesce(NullIf("patient__timezone", Value("")), "patient__home_site__timezone")
+TIMED = REMINDERS | {NoticeKind.DRIVER_CALL}
 
 
 def follow_contacts(*, now: datetime) -> int:
     """Write anew what waits for patients who are not where it would go; answers for how many courses."""
     switched = follow_subscriptions(now=now)
     courses = courses_out_of_reach(now=now)
+    courses |= courses_in_another_zone(now=now)
     courses |= set(Course.objects.filter(patient__in=switched).values_list("pk", flat=True))
     for course_id in sorted(courses):
         try_to_follow(course_id, now=now)
@@ -77,6 +82,13 @@ def courses_out_of_reach(*, now: datetime) -> set[int]:
     return courses | misled_of_texted(by_text)
 
 
+def courses_in_another_zone(*, now: datetime) -> set[int]:
+    """Reminders that wait for an hour of a clock that is not the patient's any more."""
+    waiting = Notice.objects.filter(status=NoticeStatus.DUE, due_at__gt=now, kind__in=TIMED, attempts=0)
+    untouched = waiting.filter(uncertain=False).exclude(Q(key__startswith=AGAIN) | Q(key__endswith=INSTEAD))
+    return set(untouched.exclude(zone=ZONE).order_by().values_list("course", flat=True))
+
+
 def misled_of_texted(waiting: QuerySet[Notice]) -> set[int]:
     """Whether their consent is one to the number they have today, no query can tell."""
     rows = set(waiting.order_by().values_list("course", "channel", "patient"))
@@ -86,6 +98,7 @@ def misled_of_texted(waiting: QuerySet[Notice]) -> set[int]:
     return {course for course, channel, patient in rows if channel != wanted[patient]}
 
 
+@retried
 @transaction.atomic
 def follow_contact(course_id: int, *, now: datetime) -> None:
     """Take the events out of the calendar of the old address, and invite at the new one."""

@@ -7,15 +7,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clinic.models import Patient, Site
 from protocols.models import ProtocolVersion, VisitType
+from scheduling.messages.contacts import follow_contacts
 from scheduling.messages.quiet_hours import QuietHours
 from scheduling.messages.reminder_settings import follow_reminder_settings
 from scheduling.messages.reminders import Timing, wish_singles
 from scheduling.models import Course, Notice, Session
+from tests import factories
+from tests.scheduling import driving
 from tests.scheduling.messages import cast, mailbox
 from tests.scheduling.messages.test_reminders import MONDAY, local, reminders
 
@@ -138,6 +143,54 @@ def test_change_of_one_site_leaves_the_others_alone(
         assert follow_reminder_settings(now=BOOKED_AT) == 0
     Site.objects.filter(pk=patient.home_site_id).update(reminder_time=time(17))
     assert follow_reminder_settings(now=BOOKED_AT) == 1
+
+
+# When a patient lives by another clock
+
+
+def test_changed_time_zone_of_a_patient_moves_what_waits(patient: Patient) -> None:
+    Patient.objects.update(timezone="America/Los_Angeles")
+    patient.refresh_from_db()
+    course = booked(patient)
+    at_ten = [("reminder", 1, "Fri 11-27 10:00"), ("reminder", 1, "Sun 11-29 10:00")]
+    assert (follow_contacts(now=BOOKED_AT), reminders(course)) == (0, at_ten)
+    Patient.objects.update(timezone="Europe/Berlin")
+    assert (follow_contacts(now=BOOKED_AT), follow_contacts(now=BOOKED_AT)) == (1, 0)
+    assert reminders(Course.objects.get()) == at_ten
+
+
+def test_other_name_of_the_same_clock_is_noted_once(patient: Patient) -> None:
+    course = booked(patient)
+    before = reminders(course)
+    Patient.objects.update(timezone="America/Detroit")
+    assert (follow_contacts(now=BOOKED_AT), follow_contacts(now=BOOKED_AT)) == (1, 0)
+    assert reminders(course) == before
+
+
+def test_call_about_a_driver_moves_with_the_time_zone(patient: Patient) -> None:
+    driving.book_sedating(patient, [local(MONDAY)], now=BOOKED_AT)
+    Notice.objects.exclude(kind="driver_call").delete()
+    [before] = due_of_driver_calls()
+    Patient.objects.update(timezone="America/Los_Angeles")
+    assert (follow_contacts(now=BOOKED_AT), follow_contacts(now=BOOKED_AT)) == (1, 0)
+    assert due_of_driver_calls() == [before + timedelta(hours=3)]
+
+
+def due_of_driver_calls() -> list[datetime]:
+    return list(Notice.objects.filter(kind="driver_call").values_list("due_at", flat=True))
+
+
+def test_patients_who_stay_where_they_are_cost_no_query_each(
+    patient: Patient, stranger: Patient, django_assert_num_queries: Any
+) -> None:
+    booked(patient)
+    with CaptureQueriesContext(connection) as alone:
+        assert follow_contacts(now=BOOKED_AT) == 0
+    booked(stranger)
+    for _ in range(3):
+        booked(factories.make_patient(site=patient.home_site))
+    with django_assert_num_queries(len(alone)):
+        assert follow_contacts(now=BOOKED_AT) == 0
 
 
 # The oracle: it walks the clock minute by minute, and knows nothing of wishes, holding or folds
