@@ -39,6 +39,7 @@ FRONT_DESK = (
     | may("clinic", "add change", "consent")
     | may("scheduling", "add change", "course", "driver", "gaterecord", "calendarfeed")
     | may("scheduling", "change", "session", "notice", "answer")
+    | may("scheduling", "view", "inbound")
 )
 CLINICIAN = (
     FRONT_DESK
