@@ -19,21 +19,18 @@ from scheduling.refusals import refuse
 
 # Read out in the patient's language, or printed on the form that is signed; the record keeps the words.
 WORDINGS = {
-    (
-        Purpose.SMS,
-        Language.ENGLISH,
-    ): "You agree that we send text messages about your appointments to this number. They "
-    "name no treatment. Your provider may charge for them. Answer STOP at any time and we stop.",
-    (Purpose.SMS, Language.SPANISH): "Usted acepta que le enviemos mensajes de texto sobre sus citas a este número. No "
-    "mencionan ningún tratamiento. Su operador puede cobrarlos. Responda STOP o ALTO cuando quiera y dejaremos de "
-    "enviarlos.",
-    (
-        Purpose.DETAIL,
-        Language.ENGLISH,
-    ): "You agree that our e-mails and calendar invitations name your treatment. Others "
-    "who see your mail or your calendar can read it. You can take this back at any time.",
-    (Purpose.DETAIL, Language.SPANISH): "Usted acepta que nuestros correos e invitaciones de calendario mencionen su "
-    "tratamiento. Quien vea su correo o su calendario podrá leerlo. Puede retirar este permiso cuando quiera.",
+    Purpose.SMS: {
+        Language.ENGLISH: "You agree that we send text messages about your appointments to this number. They name no "
+        "treatment. Your provider may charge for them. Answer STOP at any time and we stop.",
+        Language.SPANISH: "Usted acepta que le enviemos mensajes de texto sobre sus citas a este número. No mencionan "
+        "ningún tratamiento. Su operador puede cobrarlos. Responda STOP o ALTO cuando quiera y dejaremos de enviarlos.",
+    },
+    Purpose.DETAIL: {
+        Language.ENGLISH: "You agree that our e-mails and calendar invitations name your treatment. Others who see your "
+        "mail or your calendar can read it. You can take this back at any time.",
+        Language.SPANISH: "Usted acepta que nuestros correos e invitaciones de calendario mencionen su tratamiento. "
+        "Quien vea su correo o su calendario podrá leerlo. Puede retirar este permiso cuando quiera.",
+    },
 }
 AGREE, WITHDRAW, SUBSCRIBE, REVOKE = "agree", "withdraw", "subscribe", "revoke"
 ACTS = {AGREE, WITHDRAW, SUBSCRIBE, REVOKE}
@@ -79,7 +76,7 @@ def act_on_contact(request: HttpRequest, patient: Patient, act: str) -> HttpResp
 
 
 def wording_of(patient: Patient, purpose: Purpose) -> str:
-    return WORDINGS[purpose, Language(patient.language)]
+    return WORDINGS[purpose][Language(patient.language)]
 
 
 def _agree(request: HttpRequest, patient: Patient) -> str:

@@ -32,7 +32,7 @@ def test_a_consent_keeps_its_words_its_number_and_who_heard_it(at_desk, clerk, a
     consent = Consent.objects.get()
     assert (consent.number, consent.wording, consent.source, consent.given_to, consent.given_at) == (
         "+12125550101",
-        WORDINGS[Purpose.SMS, Language.ENGLISH],
+        WORDINGS[Purpose.SMS][Language.ENGLISH],
         "form",
         clerk,
         factories.NOW,
@@ -47,7 +47,7 @@ def test_a_patient_who_reads_spanish_hears_spanish_words(at_desk, ada):
     ada.language = Language.SPANISH
     ada.save()
     press(at_desk, ada, "agree", purpose="detail")
-    assert Consent.objects.get().wording == WORDINGS[Purpose.DETAIL, Language.SPANISH]
+    assert Consent.objects.get().wording == WORDINGS[Purpose.DETAIL][Language.SPANISH]
 
 
 def test_mail_that_comes_back_is_said_until_one_arrives(at_desk, ada, course):
