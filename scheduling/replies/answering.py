@@ -47,7 +47,7 @@ def take_reply(reply: CalendarReply, *, now: datetime) -> Taken:
     if invited.is_driver and not current:
         return Taken(LEFT_ALONE, "answers an earlier time", invited.session.patient, invited.session)
     answer = give_answer(reply, invited, kind, is_current=current, now=now)
-    if kind == AnswerKind.COUNTERED and answer.needs_staff and not reply.is_automatic:
+    if kind == AnswerKind.COUNTERED and is_work(invited, kind, is_current=current, now=now) and not reply.is_automatic:
         decline_counter(answer, now=now)
     settle_overtaken(invited.session, now=now)
     outcome = answer.get_kind_display() + ("" if current else ", for an earlier time")
@@ -77,8 +77,17 @@ def give_answer(reply: CalendarReply, invited: Invited, kind: AnswerKind, *, is_
         stamped_at=stamp_of(reply, kind, now),
         wanted_start=wanted,
         comment=reply.comment,
-        needs_staff=kind in FOR_STAFF and is_current and is_to_come(session, now=now),
+        needs_staff=has_words(reply) or is_work(invited, kind, is_current=is_current, now=now),
     )
+
+
+def is_work(invited: Invited, kind: AnswerKind, *, is_current: bool, now: datetime) -> bool:
+    return kind in FOR_STAFF and is_current and is_to_come(invited.session, now=now)
+
+
+def has_words(reply: CalendarReply) -> bool:
+    """Somebody reads them, whatever was clicked and whenever: "accepted" may go on with "but I have a fever"."""
+    return bool(reply.comment) and not reply.is_automatic
 
 
 def key_text(part: object) -> str:
@@ -100,11 +109,11 @@ def stamp_of(reply: CalendarReply, kind: AnswerKind, now: datetime) -> datetime:
 
 
 def settle_overtaken(session: Session, *, now: datetime) -> None:
-    """Take back the calls that a later answer has made idle, in whatever order the answers came."""
+    """Take back the calls that a later answer has made idle, in whatever order the answers came; never unread words."""
     given = Answer.objects.filter(session=session, source=AnswerSource.CALENDAR, is_stale=False)
     answers = list(given)
     for answer in answers:
-        waits = answer.needs_staff and answer.handled_at is None
+        waits = answer.needs_staff and answer.handled_at is None and not answer.comment
         if waits and any(overtakes(other, answer) for other in answers):
             handle_answer(answer, how="Their calendar has answered again", now=now, by=None)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 
 from icalendar import Calendar
@@ -39,6 +40,7 @@ class NotReadable(ValueError):
 class Person:
     address: str
     partstat: str
+    comment: str = ""  # Google's way of handing over a note
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Reply:
     stamped_at: datetime | None
     start: datetime | None
     comment: str
+    product: str  # the program that wrote it
 
 
 def read_calendar_object(text: str, *, mime_method: str) -> Reply | None:
@@ -70,7 +73,8 @@ def read_calendar_object(text: str, *, mime_method: str) -> Reply | None:
         sequence=max(int(event.get("SEQUENCE", 0)), 0),
         stamped_at=instant_of(moment_in(event, "DTSTAMP")),
         start=moment_in(event, "DTSTART") if method == "COUNTER" else None,
-        comment=" ".join(str(value) for value in listed(event.get("COMMENT"))).strip()[:500],
+        comment="\n".join(str(value) for value in listed(event.get("COMMENT"))),
+        product=next((line.partition(":")[2] for line in lines if line_name(line) == "PRODID"), ""),
     )
 
 
@@ -113,7 +117,7 @@ def is_needed(name: str, line: str, stack: list[str]) -> bool:
     if name in {"BEGIN", "END"}:
         return inside in {"VCALENDAR", "VEVENT"} | ZONE
     if inside == "VCALENDAR":
-        return name == "METHOD"
+        return name in {"METHOD", "PRODID"}
     if inside == "VEVENT":
         return name in WANTED
     if inside in ZONE:
@@ -138,7 +142,9 @@ def listed(value: Any) -> list[Any]:
 
 def read_person(value: Any) -> Person:
     address = re.sub(r"^\s*mailto:", "", str(value), flags=re.I)
-    return Person(fold(address), str(getattr(value, "params", {}).get("PARTSTAT", "")).upper())
+    named = getattr(value, "params", {})
+    note = ", ".join(str(one) for one in listed(named.get("X-RESPONSE-COMMENT")))
+    return Person(fold(address), str(named.get("PARTSTAT", "")).upper(), unescape(note.replace("\\;", ";")))
 
 
 def moment_in(event: Any, name: str) -> datetime | None:

@@ -16,6 +16,7 @@ from scheduling.replies.calendar_object import NotReadable, Reply, read_calendar
 from scheduling.replies.mail import Bounce, CalendarReply, Left, Mail, fold
 from scheduling.replies.parsing import TooComplex, inside, parse, text_of
 from scheduling.replies.reports import is_report, read_report
+from scheduling.replies.written import words_written
 
 MOST_BYTES = 256 * 1024
 MOST_PARTS = 100
@@ -81,7 +82,7 @@ def read_calendar(message: Message, parts: list[Message]) -> CalendarReply | Bou
         if reply is None:
             found = Left.CALENDAR if found is not Left.UNREADABLE else found
             continue
-        return address_reply(message, reply)
+        return address_reply(message, parts, reply)
     return found
 
 
@@ -92,7 +93,7 @@ def is_calendar(part: Message) -> bool:
     return (part.get_filename() or "").lower().endswith(".ics")
 
 
-def address_reply(message: Message, reply: Reply) -> CalendarReply | Left:
+def address_reply(message: Message, parts: list[Message], reply: Reply) -> CalendarReply | Left:
     """Which of the attendees speaks: the one who sent the mail."""
     senders = frozenset(addresses_in(message, "From") + addresses_in(message, "Sender"))
     speaking = [person for person in reply.attendees if person.address in senders] or list(reply.attendees[:1])
@@ -107,7 +108,9 @@ def address_reply(message: Message, reply: Reply) -> CalendarReply | Left:
         sequence=reply.sequence,
         stamped_at=reply.stamped_at,
         start=reply.start,
-        comment=reply.comment,
+        comment=words_written(
+            parts, [reply.comment, speaking[0].comment], product=reply.product, sender=sender_in(message)
+        ),
         is_automatic=is_answering_machine(message),
     )
 
@@ -117,8 +120,17 @@ def addresses_in(message: Message, name: str) -> list[str]:
     lines = message.get_all(name, [])
     if len(lines) != 1 or len(str(lines[0])) > LONGEST_ADDRESS_LINE:
         return []
-    line = str(make_header(decode_header(lines[0])))
+    line = decoded(lines[0])
     return [fold(address) for _name, address in getaddresses([line]) if "@" in address]
+
+
+def sender_in(message: Message) -> str:
+    """With the name, if it says one."""
+    return " ".join(decoded(line) for line in message.get_all("From", []) if len(str(line)) <= LONGEST_ADDRESS_LINE)
+
+
+def decoded(line: str) -> str:
+    return str(make_header(decode_header(line)))
 
 
 def is_automatic(message: Message) -> bool:

@@ -191,6 +191,35 @@ def test_a_decline_after_the_start_is_no_work() -> None:
     assert open_calls() == []
 
 
+@pytest.mark.parametrize("fields", [{}, {"sequence": 2}, {"status": "arrived"}])
+@pytest.mark.parametrize("partstat", ["ACCEPTED", "TENTATIVE"])
+def test_words_beside_an_acceptance_are_a_call_until_somebody_has_read_them(
+    partstat: str, fields: dict[str, Any]
+) -> None:
+    make_invited(**fields)
+    said = Said(partstat=partstat).mail().replace(b"END:VEVENT", b"COMMENT:I have a fever.\r\nEND:VEVENT")
+    take(said)
+    assert open_calls() == [("answer", partstat.lower())]
+    assert [answer.comment for answer in answers()] == ["I have a fever."]
+    say(sequence=2, at=STAMP + timedelta(minutes=5))
+    assert open_calls() == [("answer", partstat.lower())]
+
+
+def test_a_proposal_for_an_earlier_time_with_words_is_a_call_and_gets_no_mail() -> None:
+    make_invited(sequence=2)
+    said = Said(method="COUNTER", start=WANTED).mail()
+    take(said.replace(b"END:VEVENT", b"COMMENT:I have a fever.\r\nEND:VEVENT"))
+    assert open_calls() == [("answer", "countered")]
+    assert not Notice.objects.filter(kind="decline_counter").exists()
+
+
+def test_words_of_an_answering_machine_are_no_work() -> None:
+    make_invited()
+    said = Said(headers="Auto-Submitted: auto-replied").mail()
+    take(said.replace(b"END:VEVENT", b"COMMENT:Out of office.\r\nEND:VEVENT"))
+    assert (open_calls(), [answer.comment for answer in answers()]) == ([], ["Out of office."])
+
+
 def test_the_later_answer_of_a_calendar_takes_back_the_call() -> None:
     session = make_invited()
     say(partstat="DECLINED")

@@ -136,6 +136,39 @@ def test_a_reply_is_read_or_left_alone_as_one(old: bytes, new: bytes, read: Cale
     assert read_mail(raw.replace(old, new)) == read
 
 
+OWN = "PRODID:-//Example//EN"
+GOOGLE_NOTE = 'ATTENDEE;X-RESPONSE-COMMENT="it&#39\\;s late: call, please";'
+
+
+def beside(text: str, *, product: str = "PRODID:-//Example//EN", sender: str = PATIENT, ics: str = "") -> bytes:
+    """An acceptance with a text part."""
+    calendar = Said().mail().decode().partition("\r\n\r\n")[2].replace(OWN, product)
+    head = f'From: {sender}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="b"\r\n\r\n'
+    body = f"--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+    calendar = calendar.replace("ATTENDEE;", ics or "ATTENDEE;")
+    return f"{head}{body}--b\r\nContent-Type: text/calendar; method=REPLY\r\n\r\n{calendar}\r\n--b--\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "comment"),
+    [
+        (beside("Yes, but I am pregnant.\nPlease call."), "Yes, but I am pregnant. Please call."),
+        (beside("Accepted, but call me"), "Accepted, but call me"),
+        (beside("My ride has declined"), "My ride has declined"),
+        (beside("I have a fever.\n\nBest regards,\nInes\n-- \nIbarra Ltd."), "I have a fever."),
+        (beside("Thanks!\nInes Ibarra\nSent from my phone", sender=f"Ines Ibarra <{PATIENT}>"), ""),
+        (beside("When: Thu\n*~*~*~*~*\nCall me\n-----Original Appointment-----\nFrom: Riverside"), "Call me"),
+        (beside("I fell.", ics="COMMENT:I fell. \r\nATTENDEE;"), "I fell."),
+        (beside("Saludos", ics="COMMENT:Saludos\r\nATTENDEE;"), ""),
+        *((beside(text), "") for text in ("", "Accepted", "Ines has accepted your invitation.", "Gracias.")),
+        (beside("Ines ha aceptado esta invitación\n\nMore lines", product="PRODID:-//Google Inc//EN"), ""),
+        (beside("Ines", product="PRODID:-//Google Inc//EN", ics=GOOGLE_NOTE), "it's late: call, please"),
+    ],
+)
+def test_what_a_person_wrote_beside_the_click_is_read_without_what_programs_write(raw: bytes, comment: str) -> None:
+    assert read_mail(raw) == replace(READ, comment=comment)
+
+
 def test_of_several_attendees_the_one_who_wrote_the_mail_speaks() -> None:
     other = b"ATTENDEE;PARTSTAT=DECLINED:mailto:somebody.else@mail.example\r\nATTENDEE;"
     assert read_mail(Said().mail().replace(b"ATTENDEE;", other)) == READ
