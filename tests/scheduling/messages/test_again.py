@@ -196,11 +196,11 @@ def test_call_for_a_repetition_that_failed_stays_while_its_visit_stands(
     course = cast.book(patient, [VISIT, VISIT + timedelta(days=10)], now=NOW)
     delivery.deliver_due(now=VISIT - timedelta(hours=22))
     reminder = course.notices.get(kind="reminder", status="sent")
-    again = send_again(reminder, now=VISIT - timedelta(hours=20), by=clerk)
+    send_again(reminder, now=VISIT - timedelta(hours=20), by=clerk)
     sink.at = {"RCPT": "550 no such user"}
     delivery.deliver_due(now=VISIT - timedelta(hours=20))
     first, second = course.sessions.order_by("start")
-    call = Notice.objects.filter(key=f"again:{again.again_of.uuid}:1:call", status="due", channel="call")
+    call = Notice.objects.filter(key=f"again:{reminder.uuid}:1:call", status="due", channel="call")
     cast.move(second, second.start + timedelta(hours=1), now=VISIT - timedelta(hours=19))
     assert call.get().session == first
     cast.move(first, first.start + timedelta(hours=1), now=VISIT - timedelta(hours=18))
