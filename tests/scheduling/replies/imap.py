@@ -1,7 +1,8 @@
-"""A real IMAP server (pymap) with one mailbox in memory, and a wire to it that can be cut."""
+"""A real IMAP server (pymap) with one mailbox in memory, and a wire to it that can be cut or garbled."""
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.scheduling.messages.sink import free_port
 
 USER, PASSWORD = "front@clinic.example", "pass/word"
 STARTS_WITHIN = 30
+END_OF_ANSWER = re.compile(rb"\r\n\w+ (OK|NO|BAD) [^\r\n]*\r\n\Z")
 
 
 class Mailbox:
@@ -85,11 +87,19 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("The IMAP server did not start.")
 
 
-class Wire:
-    """Carries bytes to the server and back, and is cut after so many bytes of its answers."""
+def is_whole(answer: bytes) -> bool:
+    """A server may send a line in pieces, and a message in many."""
+    return answer.endswith(b"\r\n") and (b" FETCH (" not in answer or END_OF_ANSWER.search(answer) is not None)
 
-    def __init__(self, port: int, *, cut_after: int) -> None:
-        self.server_port, self.left = port, cut_after
+
+class Wire:
+    """Carries bytes to the server and back, and is cut after so many bytes of its answers.
+
+    With `garble`, a pattern and what to put in its place, answers say what a server with a fault would say.
+    """
+
+    def __init__(self, port: int, *, cut_after: int, garble: tuple[bytes, bytes] | None = None) -> None:
+        self.server_port, self.left, self.garble = port, cut_after, garble
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.listener.getsockname()[1])
         threading.Thread(target=self.carry_all, daemon=True).start()
@@ -103,9 +113,14 @@ class Wire:
                 threading.Thread(target=self.carry, args=(there, here, True), daemon=True).start()
 
     def carry(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
+        held = b""
         with suppress(OSError), source, target:
             while content := source.recv(4096):
                 if is_answer:
+                    held += content
+                    if self.garble and not is_whole(held):
+                        continue
+                    content, held = re.sub(*self.garble, held, flags=re.S) if self.garble else held, b""
                     content, self.left = content[: self.left], self.left - len(content)
                 target.sendall(content)
                 if self.left <= 0:
@@ -119,8 +134,8 @@ class Wire:
 
 
 @contextmanager
-def run_wire(port: int, *, cut_after: int) -> Iterator[Wire]:
-    wire = Wire(port, cut_after=cut_after)
+def run_wire(port: int, *, cut_after: int = 10**9, garble: tuple[bytes, bytes] | None = None) -> Iterator[Wire]:
+    wire = Wire(port, cut_after=cut_after, garble=garble)
     try:
         yield wire
     finally:

@@ -98,6 +98,30 @@ def test_a_connection_that_breaks_loses_nothing_and_doubles_nothing(
     assert mailbox.seen() == [True, False, True, True, True, True]
 
 
+@pytest.mark.parametrize(
+    "garble",
+    [
+        (rb"(\* 1 FETCH \([^\r]*BODY.*?\r\n\w+ )OK UID FETCH completed", rb"\1NO [SERVERBUG] Message cannot be read"),
+        (rb"\* 1 FETCH \([^\r]*BODY.*?\r\n(\w+ OK)", rb"* 1 FETCH (BODY[] (\r\n\1"),
+        (rb"(\* 1 FETCH \([^\r]*BODY\[\] )\{\d+\}\r\n.*END:VCALENDAR\r\n", rb"\1NIL"),
+        (rb"(\* 1 FETCH \([^\r]*RFC822.SIZE) \d+", rb"\1 NIL"),
+    ],
+    ids=["refused", "nonsense", "no content", "no size"],
+)
+def test_a_message_that_the_server_cannot_hand_over_holds_up_no_other_and_is_tried_again(
+    mailbox: Mailbox, invited: Session, garble: tuple[bytes, bytes]
+) -> None:
+    mailbox.put(Said(partstat="DECLINED").mail(), Said(sequence=2).mail())
+    with run_wire(mailbox.port, garble=garble) as wire:
+        url = address_of(wire.port)
+        assert collect(url) == {"unreadable": 1, "reply": 1}
+        assert collect(url) == {"unreadable": 1}
+    assert [answer.kind for answer in answers()] == ["accepted"]
+    assert mailbox.seen() == [False, True]
+    assert collect(mailbox.url) == {"reply": 1}
+    assert sorted(answer.kind for answer in answers()) == ["accepted", "declined"]
+
+
 def test_a_message_is_taken_in_whole_or_not_at_all(
     mailbox: Mailbox, invited: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
