@@ -14,7 +14,7 @@ from clinic.hours_text import EXAMPLE, read_hours
 from clinic.models import Site, User
 from clinic.public_holidays import validate_region
 from scheduling.going_live import real_accounts
-from scheduling.messages.discretion import refuse_clinical_words
+from scheduling.messages.discretion import refuse_clinical_address, refuse_clinical_words
 
 Answers = dict[str, str]
 
@@ -78,7 +78,11 @@ SITE_QUESTIONS = (
         lambda answers: slugify(answers.get("name", ""))[:40] or "site",
     ),
     Question("timezone", "Time zone, such as America/New_York", field_of(Site, "timezone")),
-    Question("address", "Address, in one line", lambda text, answers: None),
+    Question(
+        "address",
+        "Address, in one line (no drug, device or diagnosis)",
+        lambda text, answers: refuse_clinical_address(text),
+    ),
     Question("phone", "Phone that patients call", field_of(Site, "phone")),
     Question("email", "E-mail address that messages come from", field_of(Site, "email")),
     Question("hours", f"Opening hours, such as {EXAMPLE}", lambda text, _: read_hours(text)),

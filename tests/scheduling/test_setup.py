@@ -137,6 +137,7 @@ def test_what_is_missing_is_named_in_one_sentence(monkeypatch):
         ("subdivision", "QQ", "--subdivision: 'QQ' is not a subdivision of US: "),
         ("username", "a b", "--username: Enter a valid username."),
         ("name", " ", "--name: This cannot be empty."),
+        ("address", "TMS Center, 1 Main St", "--address: Patients' messages bear this address; 'TMS' in it would "),
         ("public_name", "TMS Harbor", "--public-name: Patients' messages bear this name; 'TMS' in it would tell "),
         ("code", "a b", "--code: Use letters from a to z, digits, hyphens and underscores, without spaces."),
     ],

@@ -51,6 +51,11 @@ def test_a_site_administrator_keeps_hours_and_closures(client, site, site_admin)
             "public_name",
             "Patients' messages bear this name; 'Ketamine' in it would tell others what they are for.",
         ),
+        (
+            {"address": "Boston TMS Center\n1 Main St"},
+            "address",
+            "Patients' messages bear this address; 'TMS' in it would tell others what they are for.",
+        ),
         ({"holiday_country": "ZZ"}, "holiday_country", "'ZZ' is not a country code; the United States is US."),
         (
             {"holiday_subdivision": "NY"},

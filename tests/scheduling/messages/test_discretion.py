@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.utils import translation
 from django.utils.html import strip_tags
 
@@ -19,7 +21,7 @@ from protocols.models import Protocol, ProtocolVersion, VisitType
 from scheduling.drivers import name_driver
 from scheduling.messages import call_list, outbox
 from scheduling.messages.calendar_file import course_calendar_html
-from scheduling.messages.discretion import clinical_words
+from scheduling.messages.discretion import clinical_words, refuse_clinical_address
 from scheduling.messages.feed import write_feed
 from scheduling.messages.links import link_to
 from scheduling.messages.sms.writing import digest_text, reminder_text
@@ -46,7 +48,12 @@ UNTOLD = re.compile(r"^(?:UID|DTSTAMP|DTSTART|DTEND|LAST-MODIFIED|SEQUENCE)[:;].
     "text",
     ["Your Spravato visit", "36 TMS sessions", "iTBS", "Visit 12 of 36", "12/36", "for your depression", "the h7 coil",
      "Su infusión de ketamina", "infusion", "TRATAMIENTO", "la depresión", "sesión 4", "Visita n.º 4", "12 de 36",
-     "con el aerosol nasal", "estimulación magnética", "psiquiatria", "Salud mental"],
+     "con el aerosol nasal", "estimulación magnética", "psiquiatria", "Salud mental",
+     "Please do not use nose sprays for one hour before.", "No injections on that day.", "two infusions",
+     "Take your antidepressant as usual.", "Are you depressed?", "Hudson Infusions", "Riverside Psychology",
+     "Hudson Psychotherapy", "No use sprays para la nariz.", "Infusiones del Sur", "sus inyecciones", "Psicología",
+     "un antidepresivo", "si se siente deprimida", "la anestesia", "anesthetics", "under anaesthesia", "disorders",
+     "anxieties", "implants", "electrodos", "los trastornos", "tratamientos"],
 )  # fmt: skip
 def test_clinical_words_are_found(text: str) -> None:
     assert clinical_words(text) != []
@@ -56,12 +63,30 @@ def test_clinical_words_are_found(text: str) -> None:
     "text",
     [
         "Appointment at Riverside, Nov 27, 9:00 AM EST. Dosen Street 12, give us a call.",
+        "Mr. Paine of St. Ives paints in Spain; a sedan will take you, and an addition to the impressive migrant hall.",
+        "Salimos de la terraza; el sed y el pan, la presión, la psique de Toca, los ivanes, el umbral, la deposición.",
         "Cita en Riverside, vie 27 de noviembre, 9:00 a. m. Hola, Dolores: su visita 3 de marzo de 2027.",
         "Por favor, traiga su lista de medicamentos. Le esperamos en la clínica; llámenos si no puede venir.",
     ],
 )
 def test_plain_words_are_not_taken_for_clinical_ones(text: str) -> None:
     assert clinical_words(text) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "is_fine"),
+    [
+        ("12 1/2 Saint James Street\nSuite H4, Henry IV Building", True),
+        ("100 River Road, New York, NY 10001", True),
+        ("Calle Dolores 12, 3 de 4", True),
+        ("Boston TMS and Ketamine Center\n1 Main St", False),
+        ("Hudson Infusions, 1 Main St", False),
+        ("Torre de Psiquiatría, Calle Mayor 1", False),
+    ],
+)
+def test_address_that_names_a_treatment_is_refused(address: str, is_fine: bool) -> None:
+    with nullcontext() if is_fine else pytest.raises(ValidationError, match="bear this address"):
+        refuse_clinical_address(address)
 
 
 def book_every_visit_type(version: ProtocolVersion, patient: Patient, *, now: datetime) -> Course:
