@@ -19,7 +19,7 @@ from clinic.models import Consent, Patient, Purpose
 from scheduling.answers import record_answer
 from scheduling.locking import retried
 from scheduling.messages.sms.stopping import stop_texts
-from scheduling.messages.sms.words import Meaning, read_text
+from scheduling.messages.sms.words import Meaning, read_text, says_more
 from scheduling.messages.sms.writing import answer_text, when_text
 from scheduling.messages.told import is_ahead
 from scheduling.models import (
@@ -95,13 +95,17 @@ def obey(text: Text, meaning: Meaning, patients: Sequence[Patient], *, now: date
 
 
 def stop(text: Text, meaning: Meaning, patients: Sequence[Patient], *, now: datetime) -> str:
-    """For everybody at that number. CANCEL may be meant for the visit: it stands, and somebody asks."""
+    """For everybody at that number. CANCEL may be meant for the visit: it stands, and somebody asks.
+
+    Whatever else a text says beside its STOP is for somebody to read, as it may be no opt-out at all.
+    """
     patient, session = whom_it_is_about(text.number, patients, now=now)
     is_cancel = meaning == Meaning.CANCEL
+    needs_staff = is_cancel or says_more(text.body)
     for each in patients:
         stop_texts(each, now=now)
         about = session if each == patient else None
-        record(text, AnswerKind.OPTED_OUT, each, about, now=now, needs_staff=is_cancel and each == patient)
+        record(text, AnswerKind.OPTED_OUT, each, about, now=now, needs_staff=needs_staff and each == patient)
     with translation.override(patient.language):
         if is_cancel:
             return say(_("You get no more texts from %(clinic)s. Your appointment stands; we will call you."), patient)

@@ -32,13 +32,31 @@ POLITE = listed(
 )
 STOP_WORDS = listed(
     "stop stopall stopp end quit revoke optout unsubscribe unsub unsubscribed remove stopping stops "
-    "alto parar pare para paren parad baja basta detener detengan fin salir terminar desuscribir anular"
+    "discontinue discontinued cease desist silence enough arret "
+    "alto parar pare para paren parad baja basta detener detengan fin salir terminar desuscribir anular eliminar"
 )
 CANCEL_WORDS = listed("cancel canceled cancelled cancell canceling cancelar cancela cancele cancelen")
 CONFIRM_WORDS = listed(
     "c ok okay yes y yep yeah yup confirm confirmed confirming si s confirmo confirmar confirmado confirmada"
 )
 CALL_WORDS = listed("r reschedule call")
+# What a bare CANCEL may point at and still name nothing.
+POINTING = listed("all of it this that these those them everything todo todos todas esto estos")
+# With stop words and politeness, all that a wish for silence needs to say; whoever says more is to be read.
+OF_SILENCE = listed(
+    "i id im ive me my us we you your it this that these those them they all any everything anything and or the a an "
+    "to of from off out on in for no not dont do does never nomore more further longer anymore again ever else "
+    "want wanted wish like would need receive receiving get getting send sending sent be being interested opt opting "
+    "opted leave alone take delete block turn pause halt consent withdraw list lists number phone text texts texting "
+    "texted txt txts sms message messages messaging msg msgs reminder reminders notification notifications alert "
+    "alerts contact contacting write writing bother bothering c "
+    "yo ya no mas me mi mis de del la las el los lo le les un una que y a en nada esto estos estas esos eso quiero "
+    "deseo recibir deje dejen deja dejar darme dar den deme denme manden mande mandar mandarme mandes envien envie "
+    "enviar enviarme escriban escriba escribir escribirme molesten moleste molestar molestarme contacten contacte "
+    "borren borre borrenme borreme eliminen eliminenme quiten quitenme quitar quitarme lista numero telefono texto "
+    "textos mensaje mensajes aviso avisos recordatorio recordatorios cancelar cancelen cancele cancel todo todos "
+    "interesa interesado interesada nunca tampoco"
+)
 START_WORDS = listed("start unstop subscribe resume empezar iniciar reanudar")
 HELP_WORDS = listed("help info ayuda")
 # Words long enough that one slip of a finger leads to them and from nothing else that is likely.
@@ -51,8 +69,16 @@ TEXTS = (
 )
 SAID = [
     rf"(?:stop|end|quit|cancel|cease|halt|discontinue|block|delete|turn off|pause)(?: \w+){{0,3}} {TEXTS}",
-    r"stop (?:it|this|that|them|all|sending|contacting|bothering|writing|messaging|texting|everything)",
-    rf"(?:no|not|any|nomore) ?(?:more|further|longer)?(?: \w+){{0,2}} {TEXTS}",
+    r"stop (?:it|this|that|them|all|sending|contacting|bothering|writing|messaging|texting|everything|receiving)",
+    r"(?:quit|end|cease|discontinue|silence) (?:it|this|that|these|those|them|all|everything)$",
+    r"turn (?:it|this|that|these|them) off|cease and desist|want out$",
+    r"no longer (?:wish|want|care|like) (?:to (?:receive|get|hear)|these|those|them|this|any)",
+    r"(?:do not|dont|don t) (?:want|wish|like|care) to (?:receive|get|hear)|(?:do not|dont|don t) consent",
+    r"(?:do not|dont|don t) want (?:it|this|that|these|those|them|any)(?: of (?:it|this|that|these|those|them))?"
+    r"(?: any ?more)?$",
+    r"not interested(?: any ?more| in (?:it|this|that|these|those|them))?$|no longer interested$",
+    rf"(?:no|not|nomore) ?(?:more|further|longer)?(?: \w+){{0,2}} {TEXTS}",
+    rf"any (?:more|further)(?: \w+){{0,2}} {TEXTS}",
     rf"(?:do not|dont|don t|never|quit|stop|cease)(?: \w+){{0,3}} (?:{TEXTS}|text|contact|message|write|send)",
     r"no more$|no mas$|ya no(?: mas)?$|ya no (?:quiero|deseo|me)",
     r"opt(?:ing|ed)? ?(?:me |us )?out|unsubscribe|unsuscribe|revoke(?: my)? consent|withdraw(?: my)? consent",
@@ -60,15 +86,22 @@ SAID = [
     r"remove my (?:number|phone)|leave me alone|lose my number",
     r"(?:wrong|not (?:my|the right)) (?:number|person)|numero equivocado",
     r"no mas (?:sms|textos?|mensajes?|avisos?|recordatorios?)|no quiero (?:mas|recibir|estos|los|sus)|no deseo",
+    r"no quiero (?:esto|eso|estas|esos|nada)$|no (?:me interesan?|estoy interesad[oa])$",
     r"no me (?:mande[ns]?|envi?en?|escriba[ns]?|manden|moleste[ns]?|contacte[ns]?|llegue[ns]? mas)",
     r"(?:deje|dejen|deja|dejar|paren?|alto|cancel[aeo]n?|cancelar|detengan?|quite[n]?|basta)(?: \w+){0,3} "
     r"(?:sms|textos?|mensajes?|avisos?|recordatorios?|mandar(?:me)?|enviar(?:me)?|escribir(?:me)?|molestar(?:me)?)",
     r"dar(?:me)? de baja|dem?e?n?me? de baja|quiero (?:salir|darme de baja)|quitar?(?:en)?me de",
-    r"borr(?:en|e|ar) mi numero",
+    r"(?:borr(?:en?|a)|elimin(?:en?|a)|quit(?:en?|a)|saqu(?:en?|a))me$|borr(?:en|e|ar) mi numero",
 ]
 OPTING_OUT = re.compile(rf"\b(?:{'|'.join(SAID)})\b")
 # A sentence that speaks of coming by is not one that asks for silence.
 ABOUT_THE_WAY = re.compile(r"\bstop(?:ping|ped)? (?:by|in|over|at)\b|\b(?:bus|train|metro) stop\b|\bnon ?stop\b")
+# Nor one that says what does not end, or that a message is missed.
+DOES_NOT_STOP = re.compile(r"\b(?:doesnt|dont|didnt|wont|cannot|cant|not|never) (?:ever )?stop\b")
+NOT_ARRIVED = re.compile(
+    r"\b(?:did not|didnt|do not|dont|have not|havent|has not|hasnt|never) (?:get|got|gotten|received?|seen?|arrived?)"
+    rf"(?: \w+){{0,2}}? {TEXTS}"
+)
 SHORT = 4  # words: in so few, STOP is what it is about
 
 
@@ -78,7 +111,7 @@ def read_text(text: str) -> Meaning:
     words = [word for word in said.split() if word not in POLITE]
     if is_opt_out(" ".join(said.split()), words):
         return Meaning.STOP
-    if words and all(is_like(word, CANCEL_WORDS, CANCEL_TYPED) for word in words):
+    if is_cancel(words):
         return Meaning.CANCEL
     if not words:
         return Meaning.OTHER
@@ -93,6 +126,17 @@ def read_text(text: str) -> Meaning:
     return Meaning.OTHER
 
 
+def says_more(text: str) -> bool:
+    """Whether a wish for silence holds a word that is for a person to read."""
+    words = simplify(text).split()
+    return not all(word in OF_SILENCE | POLITE or is_like(word, STOP_WORDS, TYPED_OFTEN) for word in words)
+
+
+def is_cancel(words: list[str]) -> bool:
+    named = [word for word in words if word not in POINTING]
+    return bool(named) and all(is_like(word, CANCEL_WORDS, CANCEL_TYPED) for word in named)
+
+
 def simplify(text: str) -> str:
     """Small letters without accents, apostrophes and marks."""
     bare = unicodedata.normalize("NFKD", text.casefold().replace("ı", "i"))
@@ -104,9 +148,10 @@ def simplify(text: str) -> str:
 def is_opt_out(said: str, words: list[str]) -> bool:
     if ABOUT_THE_WAY.search(said):
         return False
-    if OPTING_OUT.search(said) or OPTING_OUT.search(" ".join(words)):
+    said = NOT_ARRIVED.sub(" ", said)
+    if OPTING_OUT.search(said) or OPTING_OUT.search(NOT_ARRIVED.sub(" ", " ".join(words))):
         return True
-    if not words or len(words) > SHORT:
+    if not words or len(words) > SHORT or DOES_NOT_STOP.search(said):
         return False
     if all(is_like(word, STOP_WORDS, TYPED_OFTEN) for word in words if word != "ya") and words != ["ya"]:
         return True

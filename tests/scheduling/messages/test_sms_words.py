@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling.messages.sms.words import Meaning, distance, read_text
+from scheduling.messages.sms.words import Meaning, distance, read_text, says_more
 
 STOP = """
 STOP | stop | Stop. | STOP!!! | stpo | sotp | stopp | s t o p | S.T.O.P | stop please | please stop | STOP ALL | stopall
@@ -22,10 +22,15 @@ alto | ALTO | parar | pare | paren | basta | ya basta | baja | no más | NO MAS 
 no mas sms por favor | no quiero más mensajes | no quiero recibir esto | no me envíen más mensajes | no me mande mas
 dejen de mandarme mensajes | deje de escribirme
 cancelar mensajes | darme de baja | quiero darme de baja | ya no | ya no quiero | fin | salir
+I'd like to stop receiving these | I no longer wish to receive these | I don't want these | not interested
+please discontinue | quit it | Please end this | I do not want any of this | cease and desist | turn this off | silence
+I want out | enough | I don't consent | arrêt | I don't want to receive any of these | Not interested anymore
+no quiero esto | bórrenme | eliminar | elimínenme | no me interesa | no quiero nada
 detener | número equivocado | detengan los mensajes | Dejen de molestarme | No me escriban más | por favor paren
 """
 CANCEL = """
 CANCEL | cancel | Cancel. | cancle | cancell | canel | cancelled | please cancel | Cancel please | cancel, thanks
+CANCEL all | cancel these | cancel it | Cancel all of them please
 cancelar | CANCELA | cancelar por favor
 """
 CONFIRM = """
@@ -42,6 +47,9 @@ no puedo ir | I can't come | 👍 | ? | 123 | necesito cancelar mi cita
 my mother will stop at the pharmacy first and then come
 Who is this | to stop the medication do I call | Is it at the weekend | can you send me a reminder | will you text me
 I need to move it | para el martes puedo | I have no more questions | quiero cambiar mi cita | remove my appointment
+My pain doesn't stop | it won't stop raining | I can't stop coughing | I did not get the reminder | any message for me?
+I never got your text | I don't want this appointment | I don't want the 9 am | cancel all my visits
+Can I quit smoking before? | I no longer want to come | not interested in Tuesday, can I come Monday
 the end of the week is better | Stop by at 3? | yes but later | C you soon maybe not
 """
 
@@ -65,6 +73,24 @@ CASES = [
 @pytest.mark.parametrize(("text", "meaning"), CASES)
 def test_meaning_of_what_patients_write(text: str, meaning: Meaning) -> None:
     assert read_text(text) == meaning
+
+
+@pytest.mark.parametrize(
+    "text",
+    corpus("STOP | stpo | please stop texting me | no más mensajes | Stop sending me these texts | remove me"
+           " | I'd like to stop receiving these | ya no quiero recibir mensajes | unsubscribe me please 🙏 | STOP ALL"),
+)  # fmt: skip
+def test_wish_for_silence_alone_needs_nobody_to_read_it(text: str) -> None:
+    assert (read_text(text), says_more(text)) == (Meaning.STOP, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    corpus("Stop, I have pain | wrong number | no message needed, I cancel Tuesday | this pain must stop"
+           " | stop, this is not for me, I am Bob | no me escriban, llámenme"),
+)  # fmt: skip
+def test_text_that_says_more_than_its_stop_is_to_be_read(text: str) -> None:
+    assert (read_text(text), says_more(text)) == (Meaning.STOP, True)
 
 
 def shout(text: str, flips: list[bool]) -> str:

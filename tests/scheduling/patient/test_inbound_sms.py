@@ -16,6 +16,7 @@ from clinic.consents import consent_for
 from clinic.models import Patient, Site
 from scheduling.messages.contacts import follow_contacts
 from scheduling.messages.sms.alphabet import ONE, fits
+from scheduling.messages.sms.words import says_more
 from scheduling.models import Answer, Inbound, Notice, Session
 from tests.scheduling.messages import cast
 from tests.scheduling.messages.test_sms_words import CANCEL, STOP, corpus
@@ -80,9 +81,16 @@ def test_opt_out_is_obeyed_at_once(patient: Patient, session: Session, body: str
     assert (consent_for(patient, "sms"), patient.reminders_by) == (None, "channel")
     assert patient.consents.get().withdrawn_by == "sms"
     assert {channel for _kind, channel, _at in waiting(patient)} == {"email"}
-    assert answers() == [("opted_out", "sms", 1, False, body)]
+    needs_staff = says_more(body)
+    assert answers() == [("opted_out", "sms", 1, needs_staff, body)]
     session.refresh_from_db()
-    assert (session.status, session.sequence, calls()) == ("booked", 0, 0)
+    assert (session.status, session.sequence, calls()) == ("booked", 0, int(needs_staff))
+
+
+def test_opt_out_that_says_more_than_that_is_read_by_somebody(patient: Patient, session: Session) -> None:
+    assert text("Stop, I have pain") == "You get no more text messages from Riverside riverside. +1 555 0100"
+    assert (consent_for(patient, "sms"), calls()) == (None, 1)
+    assert answers() == [("opted_out", "sms", 1, True, "Stop, I have pain")]
 
 
 def test_nothing_goes_out_after_an_opt_out_not_even_what_was_due(
