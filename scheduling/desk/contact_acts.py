@@ -26,8 +26,8 @@ WORDINGS = {
         "ningún tratamiento. Su operador puede cobrarlos. Responda STOP o ALTO cuando quiera y dejaremos de enviarlos.",
     },
     Purpose.DETAIL: {
-        Language.ENGLISH: "You agree that our e-mails and calendar invitations name your treatment. Others who see your "
-        "mail or your calendar can read it. You can take this back at any time.",
+        Language.ENGLISH: "You agree that our e-mails and calendar invitations name your treatment. Others who see "
+        "your mail or your calendar can read it. You can take this back at any time.",
         Language.SPANISH: "Usted acepta que nuestros correos e invitaciones de calendario mencionen su tratamiento. "
         "Quien vea su correo o su calendario podrá leerlo. Puede retirar este permiso cuando quiera.",
     },
