@@ -106,7 +106,7 @@ def handle_answer(answer: Answer, *, how: str, now: datetime, by: User | None) -
         calls.update(status=NoticeStatus.DONE, sent_at=now, outcome=outcome)
         if answer.source == AnswerSource.PAGE and answer.sequence is not None:
             # Where the visit stays as it is, its page is of use again; where it moved, the link is dead anyway.
-            PatientLink.objects.filter(session=answer.session_id, sequence=answer.sequence).update(used_at=None)
+            PatientLink.objects.filter(session=answer.session_id, sequence__lte=answer.sequence).update(used_at=None)
     return True
 
 

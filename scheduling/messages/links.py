@@ -55,5 +55,12 @@ def address_of(token: str) -> str:
 
 def find_link(token: str) -> PatientLink | None:
     """Whatever its state; `scheduling.patient` decides whether it still opens anything."""
-    related = ("session__site", "session__visit_type", "session__track", "session__course", "patient__home_site")
+    related = (
+        "session__announcement",
+        "session__site",
+        "session__visit_type",
+        "session__track",
+        "session__course",
+        "patient__home_site",
+    )
     return PatientLink.objects.select_related(*related).filter(digest=digest_of(token)).first()

@@ -60,7 +60,7 @@ def choose_time(link: PatientLink, *, start: datetime, expected: str, now: datet
         if not use_up(link, now=now):
             return False
         if session.site.patient_moves == PatientMoves.DIRECT:
-            take_offer(session, start=start, now=now, expected_sequence=link.sequence, expected=expected)
+            take_offer(session, start=start, now=now, expected_sequence=session.sequence, expected=expected)
             session.refresh_from_db(fields=["sequence"])
             record(link, AnswerKind.MOVED, now=now, sequence=session.sequence, wanted_start=start)
         else:
@@ -76,7 +76,7 @@ def record(link: PatientLink, kind: AnswerKind, *, now: datetime, sequence: int 
         source=AnswerSource.PAGE,
         key=next_key(link, kind),
         now=now,
-        sequence=link.sequence if sequence is None else sequence,
+        sequence=link.session.sequence if sequence is None else sequence,
         **fields,
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum, auto
 
+from scheduling.messages.outbox import lock_course
+from scheduling.messages.told import announcement_of, is_told
 from scheduling.models import PatientLink, SessionStatus
 
 
@@ -21,8 +23,18 @@ def state_of(link: PatientLink, *, now: datetime) -> LinkState:
         return LinkState.CLOSED
     if link.used_at is not None:
         return LinkState.USED
-    is_current = session.status == SessionStatus.BOOKED and session.sequence == link.sequence
-    return LinkState.OPEN if is_current else LinkState.CLOSED
+    return LinkState.OPEN if session.status == SessionStatus.BOOKED and is_current(link) else LinkState.CLOSED
+
+
+def is_current(link: PatientLink) -> bool:
+    """Whether it is of the time that holds now.
+
+    A session moved and moved back has another SEQUENCE, and the patient was rightly told nothing: their link stands.
+    """
+    session = link.session
+    told = announcement_of(session)
+    told_sequence = told.invited_sequence if told is not None and is_told(session) else None
+    return link.sequence == session.sequence or (told_sequence is not None and link.sequence >= told_sequence)
 
 
 def use_up(link: PatientLink, *, now: datetime) -> bool:
@@ -35,8 +47,11 @@ def use_up(link: PatientLink, *, now: datetime) -> bool:
 def hold_open(link: PatientLink, *, now: datetime) -> bool:
     """Lock the link, so that its acts come one after another, and look again; False once it is dead.
 
-    Two statements: one that waits for a lock sees the rows it joins as they were before it waited.
+    Two statements: one that waits for a lock sees the rows it joins as they were before it waited. What is answered
+    now is about the session as it stands now.
     """
+    lock_course(link.session.course_id)  # first: who changes a visit holds it, and then closes or opens its links
     PatientLink.objects.select_for_update().get(pk=link.pk)
-    current = PatientLink.objects.select_related("session").get(pk=link.pk)
+    current = PatientLink.objects.select_related("session__announcement").get(pk=link.pk)
+    link.session.sequence = current.session.sequence
     return state_of(current, now=now) == LinkState.OPEN

@@ -134,4 +134,4 @@ def test_page_asks_few_queries(visit: Session) -> None:
     path = path_to(visit)
     with CaptureQueriesContext(connection) as queries:
         read(path)
-    assert len(queries) == 5  # the link, the last answer, what was told, the driver, the instructions
+    assert len(queries) == 4  # the link with what was told, the last answer, the driver, the instructions
