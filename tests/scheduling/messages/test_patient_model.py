@@ -1,7 +1,7 @@
 """Whatever staff do, and however mail fails, the patient ends up knowing what the database says.
 
-The model patient has a mailbox that shows each Message-ID once, a calendar that applies events by UID, SEQUENCE and
-DTSTAMP, and a memory of the times read in the text of the mails.
+The model patient has a mailbox that shows each Message-ID once, at each of two addresses a calendar that applies events
+by UID, SEQUENCE and DTSTAMP, and a memory of the times read in the text of the mails.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ TOLD = re.compile(r"^\w+day, (\w+ \d+, \d+, \d+:\d+ [AP]M) \w+$")
 BEFORE = re.compile(r"^   \(before: \w+day, (\w+ \d+, \d+, \d+:\d+ [AP]M) \w+\)$")
 CANCELLED = re.compile(r"^Cancelled: \w+day, (\w+ \d+, \d+, \d+:\d+ [AP]M) \w+$")
 ZONE = ZoneInfo("America/New_York")
+ADDRESSES = ("one@mail.example", "two@mail.example")
 
 
 class Killed(BaseException):
@@ -68,7 +69,7 @@ class FlakyBackend(BaseEmailBackend):
 class ModelPatient:
     def __init__(self) -> None:
         self.seen: set[str] = set()
-        self.events: dict[str, tuple[tuple[int, datetime], str, datetime]] = {}
+        self.events: dict[tuple[str, str], tuple[tuple[int, datetime], str, datetime]] = {}
         self.remembers: set[datetime] = set()
 
     def receive(self, message: EmailMessage) -> None:
@@ -78,12 +79,13 @@ class ModelPatient:
         self.seen.add(message_id)
         event = read_event(message)
         if event is not None:
-            self.apply(event)
+            self.apply(event, at=message.to[0])
         if not message.subject.startswith(("Reminder", "Your week")):
             self.read(str(message.body))
 
-    def apply(self, event: Any) -> None:
-        uid, rank = str(event["UID"]), (int(event["SEQUENCE"]), event["DTSTAMP"].dt)
+    def apply(self, event: Any, *, at: str) -> None:
+        uid, rank = (at, str(event["UID"])), (int(event["SEQUENCE"]), event["DTSTAMP"].dt)
+        assert event["METHOD"] == "REQUEST" or uid in self.events, "only what stands there is called off"
         known = self.events.get(uid)
         if known is not None and known[1] == "CANCEL":
             assert event["METHOD"] == "CANCEL", "a UID is dead after CANCEL"
@@ -100,8 +102,9 @@ class ModelPatient:
             self.remembers -= {read_time(match) for line in lines if (match := pattern.match(line))}
         self.remembers |= {read_time(match) for line in lines if (match := TOLD.match(line))}
 
-    def calendar(self) -> set[datetime]:
-        return {start for _, method, start in self.events.values() if method == "REQUEST"}
+    def calendar(self, *, at: str | None = None) -> set[datetime]:
+        events = [event for (address, _uid), event in self.events.items() if at in {None, address}]
+        return {start for _rank, method, start in events if method == "REQUEST"}
 
 
 def read_time(match: re.Match[str]) -> datetime:
@@ -120,7 +123,7 @@ class Messages(RuleBasedStateMachine):
         FlakyBackend.patient, FlakyBackend.trouble = ModelPatient(), ""
         self.now = factories.NOW
         starts = [self.find_start(day) for day in sorted(days)]
-        patient = factories.make_patient(site=self.site)
+        patient = factories.make_patient(site=self.site, email=ADDRESSES[0])
         self.course = cast.book(patient, starts, now=self.now, version=cast.make_version(), minutes=1)
 
     def find_start(self, day: int) -> datetime:
@@ -161,6 +164,12 @@ class Messages(RuleBasedStateMachine):
         start = self.find_start((self.now - factories.NOW).days + day)
         cast.add(self.course, start, number=self.course.sessions.count() + 1, now=self.now, minutes=1)
 
+    @rule()
+    def change_address(self) -> None:
+        patient = self.course.patient
+        patient.email = next(address for address in ADDRESSES if address != patient.email)
+        patient.save(update_fields=["email"])
+
     @rule(wait=st.sampled_from([30, 119, 125, 3600, 86400, 5 * 86400]))
     def wait(self, wait: int) -> None:
         self.now += timedelta(seconds=wait)
@@ -190,7 +199,9 @@ class Messages(RuleBasedStateMachine):
         horizon = self.now + timedelta(days=self.site.invite_days)
         ahead = {session.start for session in self.ahead()}
         assert {start for start in patient.remembers if start > self.now} == ahead
-        shown = {start for start in patient.calendar() if start > self.now}
+        address = self.course.patient.email
+        shown = {start for start in patient.calendar(at=address) if start > self.now}
+        assert {start for start in patient.calendar() if start > self.now} == shown, "the other calendar is empty"
         assert {start for start in ahead if start <= horizon} <= shown <= ahead
 
 
