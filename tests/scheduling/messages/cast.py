@@ -111,6 +111,13 @@ def cancel(*sessions: Session, now: datetime) -> None:
     outbox.sessions_changed(sessions[0].course, sessions, now=now)
 
 
+@transaction.atomic
+def undo(session: Session, *, now: datetime) -> None:
+    """What was called off stands again."""
+    change(session, now=now, status=SessionStatus.BOOKED)
+    outbox.sessions_changed(session.course, [session], now=now)
+
+
 def change(session: Session, *, now: datetime, **fields: Any) -> None:
     """What every writer of sessions does: a new state raises SEQUENCE."""
     fields |= {"sequence": session.sequence + 1, "changed_at": now}

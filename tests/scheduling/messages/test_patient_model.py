@@ -159,6 +159,12 @@ class Messages(RuleBasedStateMachine):
         sessions = self.ahead()
         cast.cancel(sessions[which % len(sessions)], now=self.now)
 
+    @rule(which=st.integers(0, 9))
+    def undo(self, which: int) -> None:
+        gone = self.course.sessions.filter(status=SessionStatus.CANCELLED, start__gt=self.now).order_by("start")
+        if gone:
+            cast.undo(gone[which % len(gone)], now=self.now)
+
     @rule(day=st.integers(1, 40))
     def add(self, day: int) -> None:
         start = self.find_start((self.now - factories.NOW).days + day)

@@ -300,3 +300,18 @@ def test_a_move_that_was_told_and_told_back_kills_the_first_link(patient: Patien
     cast.move(first(course), nine(5), now=LATER + 5 * MINUTE)
     deliver(LATER + 10 * MINUTE)
     assert is_dead(token, now=LATER + 10 * MINUTE)
+
+
+def test_a_visit_that_stands_again_after_a_cancel_that_may_have_arrived_is_another_event(
+    patient: Patient, known: set[str]
+) -> None:
+    course = patient.courses.get()
+    cast.cancel(first(course), now=LATER)
+    with pytest.raises(ConnectionResetError), sending(now=LATER + 3 * MINUTE):
+        raise ConnectionResetError
+    rows = Notice.objects.filter(kind="calendar", status=NoticeStatus.SENDING)
+    assert rows.update(status=NoticeStatus.DUE, claimed_until=None, uncertain=True) == 1
+    cast.undo(first(course), now=LATER + 4 * MINUTE)
+    sent = deliver(LATER + 7 * MINUTE)
+    assert [said for _to, said, _uid in sent] == ["REQUEST"]
+    assert not uids(sent, "REQUEST") & known
