@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,6 @@ class Refusal:
     rule: str = ""
     resource: str = ""
     time: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
 
 
 class BookingRefused(Exception):

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from clinic.models import Patient, Site
+from clinic.models import Channel, Patient, Site
 from protocols.models.visit import Place
 from scheduling.messages.ics import EventText, Method, write_event
 from scheduling.messages.pick_ups import PickUpTold
@@ -85,6 +85,7 @@ def write_calendar_letter(
         patient=patient,
         site=site,
         recipient=recipient,
+        is_subscribed=patient.channel == Channel.FEED and recipient == patient.email,
         template="withdraw" if is_withdrawal else "cancel" if cancelled else "invite",
         subject=f"{prefix}{title}, {short_text(local)}",
         facts=f"{method} {uid} {sequence} {start.isoformat()}",

@@ -222,9 +222,3 @@ def page_texts(session: Session, instructions: Iterable[Instruction]) -> list[st
         "until": clock_phrase(session.local_end),
     }
     return [stay, *preparation_texts(session, instructions, on_page=True)]
-
-
-def needs_page(session: Session, instructions: Iterable[Instruction]) -> bool:
-    """Whether the page says something that no message may."""
-    instructions = list(instructions)
-    return preparation_texts(session, instructions, on_page=True) != preparation_texts(session, instructions)

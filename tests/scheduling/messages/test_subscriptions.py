@@ -54,6 +54,21 @@ def test_invites_are_called_off_before_the_link_goes_out(invited: Course, patien
     assert address_of(feed) in html and address_of(feed).replace("http://", "webcal://") in html
 
 
+def test_an_invite_taken_back_for_a_feed_says_so_and_a_former_address_is_told_otherwise(
+    invited: Course, patient: Patient
+) -> None:
+    instead, former = "You have one calendar to subscribe to instead", "We no longer write to this address"
+    feeds.open_feed(patient, now=SOON)
+    deliver(SOON)
+    assert [(instead in str(m.body), former in str(m.body)) for m in mail.outbox] == [(True, False)] * 2
+    feeds.revoke_feed(patient, now=SOON)
+    later = SOON + timedelta(minutes=5)
+    assert len(deliver(later)) == 2
+    Patient.objects.filter(pk=patient.pk).update(email="new@mail.example")
+    deliver(later + timedelta(minutes=1))
+    assert [(m.to, former in str(m.body)) for m in mail.outbox] == [([patient.email], True)] * 2
+
+
 def test_no_uid_goes_out_both_ways(invited: Course, patient: Patient) -> None:
     invites = {session.uid for session in invited.sessions.all()}
     assert invites.isdisjoint(feed_uid(session) for session in invited.sessions.all())
