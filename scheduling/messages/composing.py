@@ -47,6 +47,8 @@ from scheduling.messages.wording import (
 from scheduling.models import Notice, NoticeKind, Session, SessionStatus
 
 NEXT_LOOK = timedelta(minutes=1)
+# The invite of a sedating visit nearer than this says itself what a reminder would: on a day off nobody phones.
+NEAR = timedelta(hours=48)
 
 
 def compose(notice: Notice, papers: Papers, *, now: datetime) -> Composed:
@@ -101,6 +103,7 @@ def compose_calendar(notice: Notice, papers: Papers, now: datetime) -> Composed:
         is_update=is_new_time(notice, session),
         link=papers.link_to(session),
         detail=papers.wants_detail(session.patient),
+        preparation=prepare(session, papers) if is_near(session, now=now) else None,
     )  # fmt: skip
     former = may_stand_at(notice, session)
     return replace(letter, withdraws_from=former if former != recipient else "")
@@ -231,16 +234,28 @@ def compose_reminder(notice: Notice, papers: Papers, now: datetime) -> Composed:
     recipient = papers.reachable_address(session.patient)
     if not recipient:
         return ByPhone()
-    lines = preparation_texts(session, papers.instructions_of(session))
     detail = papers.wants_detail(session.patient)
     title = event_title(session, session.site, detail=detail)
     subject = _("Reminder: %(title)s, %(when)s") % {"title": title, "when": short_text(session.local_start)}
     letter = write_list_letter(
         [session], session.patient, session.site, recipient,
-        template="reminder", subject=subject, stay=stay_text(session), lines=lines, detail=detail,
-        link=papers.link_to(session), ask=ask_for_driver(session, link=papers.link_to(session)),
+        template="reminder", subject=subject, detail=detail, link=papers.link_to(session), **prepare(session, papers),
     )  # fmt: skip
     return replace(letter, told=())
+
+
+def prepare(session: Session, papers: Papers) -> dict[str, Any]:
+    """What the patient must know before one visit, for a template."""
+    return {
+        "stay": stay_text(session),
+        "lines": preparation_texts(session, papers.instructions_of(session)),
+        "ask": ask_for_driver(session, link=papers.link_to(session)),
+    }
+
+
+def is_near(session: Session, *, now: datetime) -> bool:
+    """Whether no reminder may come any more of a visit that nobody should come to fed, or without a way home."""
+    return session.visit_type.sedating and session.start - now < NEAR
 
 
 def compose_digest(notice: Notice, papers: Papers, now: datetime) -> Composed:

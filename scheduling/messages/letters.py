@@ -57,8 +57,12 @@ def write_calendar_letter(
     link: str = "",
     detail: bool = False,
     uid: UUID | None = None,
+    preparation: Mapping[str, Any] | None = None,
 ) -> Letter:
-    """A withdrawal takes the event out of a former address's calendar; the appointment itself stands."""
+    """A withdrawal takes the event out of a former address's calendar; the appointment itself stands.
+
+    `preparation` is what a reminder would say, for a visit too near to have one; it stands in the mail's text alone.
+    """
     site, patient, cancelled = session.site, session.patient, method == "CANCEL"
     uid = uid or event_uid(session)
     sequence = session.sequence if sequence is None else sequence
@@ -92,6 +96,7 @@ def write_calendar_letter(
         has_clinic=not cancelled and session.visit_type.place == Place.CLINIC,
         is_update=is_update,
         link=link,
+        **(preparation or {}),
     )
     told = (Told(session.pk, start, cancelled, recipient, sequence, uid),)
     return replace(letter, told=told, event=event, method=method, event_uid=uid)

@@ -13,10 +13,10 @@ from clinic.models import Channel, Patient, Site, User
 from protocols.models import ProtocolVersion
 from scheduling.messages import call_list, outbox
 from scheduling.messages.calendar_file import course_calendar, course_calendar_html
-from scheduling.models import Course, Notice, NoticeStatus
+from scheduling.models import Course, Driver, Notice, NoticeStatus
 from tests import factories
 from tests.scheduling.messages import cast
-from tests.scheduling.messages.mailbox import deliver
+from tests.scheduling.messages.mailbox import deliver, read_event
 
 
 def nine(day: int) -> datetime:
@@ -151,6 +151,22 @@ def test_sedating_visit_booked_too_late_for_a_reminder_is_a_call(
             "You may drive again on Wednesday, December 16, 2026 at the earliest.",
         ),
     )
+
+
+@pytest.mark.parametrize(("ahead", "says"), [(timedelta(hours=18), True), (timedelta(days=3), False)])
+def test_the_invite_of_a_sedating_visit_too_near_for_a_reminder_says_how_to_prepare(
+    patient: Patient, ahead: timedelta, says: bool
+) -> None:
+    """The call may be due on a day off, and nobody should come fed."""
+    booked_at = nine(22) - ahead
+    course = cast.book(patient, [nine(22)], now=booked_at, version=sedating_version(), minutes=165)
+    Driver.objects.create(session=course.sessions.get(), changed_at=booked_at)
+    deliver(booked_at + timedelta(minutes=5))
+    [invite] = [message for message in mail.outbox if read_event(message) is not None]
+    told = ("after 7:00 AM EST", "2 hours 45 minutes", "Please tell us who takes you home", "not eat")
+    assert [words in str(invite.body) for words in told] == [says] * 4
+    event = read_event(invite)
+    assert event is not None and not any(words in str(event["DESCRIPTION"]) for words in told)
 
 
 def test_late_call_ends_when_the_visit_moves_ahead_or_is_cancelled(patient: Patient) -> None:
