@@ -79,10 +79,11 @@ def fill_sent(count: int) -> None:
         cursor.execute(
             """
             INSERT INTO scheduling_notice (uuid, patient_id, course_id, session_id, kind, channel, key, message_id,
-                recipient, provider_id, status, due_at, attempts, uncertain, content_hash, outcome, created_at, sent_at)
+                recipient, provider_id, zone, status, due_at, attempts, uncertain, content_hash, outcome, created_at,
+                sent_at)
             SELECT gen_random_uuid(), patient_id, course_id, session_id, kind, channel, key || ':' || n,
-                '<' || n || '-' || id || '@old.example>', '', '', 'sent', due_at - n * interval '1 day', 1, false, '',
-                'sent', created_at, due_at - n * interval '1 day'
+                '<' || n || '-' || id || '@old.example>', '', '', '', 'sent', due_at - n * interval '1 day', 1, false,
+                '', 'sent', created_at, due_at - n * interval '1 day'
             FROM scheduling_notice, generate_series(1, %s) AS n
             """,
             [max(1, count // 10_000)],
