@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from clinic.pytest_left_out import leave_out
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -20,14 +22,10 @@ def find_chromium() -> str | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    wanting = [item for item in items if item.get_closest_marker("browser")]
-    if not wanting or find_chromium():
-        return
-    if os.environ.get("CADENCE_BROWSER") == "required":
-        raise pytest.UsageError("CADENCE_BROWSER=required, but there is no Chromium: apt-get install chromium")
-    config.hook.pytest_deselected(items=wanting)
-    items[:] = [item for item in items if item not in wanting]
-    config.stash[LEFT_OUT] = len(wanting)
+    is_here = find_chromium() is not None
+    config.stash[LEFT_OUT] = leave_out(
+        config, items, marker="browser", is_here=is_here, missing="Chromium", package="chromium"
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,9 +1,10 @@
 """Tests marked `libical` ask the calendar library of Debian; without it they are left out, and a line says so."""
 
 import ctypes
-import os
 
 import pytest
+
+from clinic.pytest_left_out import leave_out
 
 NAMES = ("libical.so.3", "libical.so.4")
 LEFT_OUT = pytest.StashKey[int]()
@@ -20,14 +21,10 @@ def find_libical() -> ctypes.CDLL | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    wanting = [item for item in items if item.get_closest_marker("libical")]
-    if not wanting or find_libical():
-        return
-    if os.environ.get("CADENCE_LIBICAL") == "required":
-        raise pytest.UsageError("CADENCE_LIBICAL=required, but there is no libical: apt-get install libical3")
-    config.hook.pytest_deselected(items=wanting)
-    items[:] = [item for item in items if item not in wanting]
-    config.stash[LEFT_OUT] = len(wanting)
+    is_here = find_libical() is not None
+    config.stash[LEFT_OUT] = leave_out(
+        config, items, marker="libical", is_here=is_here, missing="libical", package="libical3"
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
