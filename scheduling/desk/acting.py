@@ -50,6 +50,15 @@ def refusals_told(request: HttpRequest) -> Iterator[list[str]]:
         messages.error(request, sentence)
 
 
+def press(request: HttpRequest, act: Callable[[], str], *, back: str) -> HttpResponse:
+    """One button: the act's sentence, or why it was refused, on the page that the button stood on."""
+    with refusals_told(request) as refused:
+        done = act()
+    if not refused:
+        messages.success(request, done)
+    return go_back(request, back)
+
+
 def find_row(rows: Any, pk: str | int) -> Any:
     """The row of that number among those the user may see; 404 looks the same for none and for not yours."""
     row = rows.filter(pk=pk).first() if str(pk).isdecimal() and len(str(pk)) < 18 else None

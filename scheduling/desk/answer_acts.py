@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from scheduling.answers import handle_answer
-from scheduling.desk.acting import find_row, go_back, refusals_told
+from scheduling.desk.acting import find_row, press
 from scheduling.desk.base import staff_of
 from scheduling.models import Answer, AnswerKind, Session, SessionStatus
 from scheduling.offers import approve_wish, decline_wish
 from scheduling.words import count_of, say_moment
 
 DONE, APPROVE, DECLINE = "done", "approve", "decline"
-ACTS = {DONE, APPROVE, DECLINE}
 
 
 def describe_answers(session: Session) -> list[dict[str, Any]]:
@@ -42,11 +40,8 @@ def _describe(answer: Answer, session: Session) -> dict[str, Any]:
 
 def act_on_answer(request: HttpRequest, session: Session, pk: str, act: str) -> HttpResponse:
     answer: Answer = find_row(session.answers.select_related("session", "patient"), pk)
-    with refusals_told(request) as refused:
-        done = DO[act](request, answer)
-    if not refused:
-        messages.success(request, done)
-    return go_back(request, reverse("admin:scheduling_session_change", args=[session.pk]))
+    back = reverse("admin:scheduling_session_change", args=[session.pk])
+    return press(request, lambda: DO[act](request, answer), back=back)
 
 
 def _finish(request: HttpRequest, answer: Answer) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from clinic.consents import consent_for, give_consent, number_of, withdraw_consent
 from clinic.models import ConsentSource, Language, Patient, Purpose
-from scheduling.desk.acting import go_back, refusals_told
+from scheduling.desk.acting import press
 from scheduling.desk.base import staff_of
 from scheduling.feeds import open_feed, revoke_feed
 from scheduling.messages.papers import read_refused
@@ -33,7 +32,6 @@ WORDINGS = {
     },
 }
 AGREE, WITHDRAW, SUBSCRIBE, REVOKE = "agree", "withdraw", "subscribe", "revoke"
-ACTS = {AGREE, WITHDRAW, SUBSCRIBE, REVOKE}
 BY_STAFF = (ConsentSource.STAFF, ConsentSource.FORM)
 
 
@@ -68,11 +66,8 @@ def describe_consent(patient: Patient, purpose: Purpose) -> dict[str, Any]:
 
 
 def act_on_contact(request: HttpRequest, patient: Patient, act: str) -> HttpResponse:
-    with refusals_told(request) as refused:
-        done = DO[act](request, patient)
-    if not refused:
-        messages.success(request, done)
-    return go_back(request, reverse("admin:clinic_patient_change", args=[patient.pk]))
+    back = reverse("admin:clinic_patient_change", args=[patient.pk])
+    return press(request, lambda: DO[act](request, patient), back=back)
 
 
 def wording_of(patient: Patient, purpose: Purpose) -> str:

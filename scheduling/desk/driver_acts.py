@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from scheduling import drivers
-from scheduling.desk.acting import go_back, refusals_told
+from scheduling.desk.acting import press
 from scheduling.desk.base import staff_of
 from scheduling.models import Driver, DriverKind, DriverStatus, Session, SessionStatus
 
 NAME, CONFIRM, SEEN, CLEAR = "name", "confirm", "seen", "clear"
-ACTS = {NAME, CONFIRM, SEEN, CLEAR}
 
 
 def act_on_driver(request: HttpRequest, session: Session, act: str) -> HttpResponse:
-    with refusals_told(request) as refused:
-        done = DO[act](request, session)
-    if not refused:
-        messages.success(request, done)
-    return go_back(request, reverse("admin:scheduling_session_change", args=[session.pk]))
+    back = reverse("admin:scheduling_session_change", args=[session.pk])
+    return press(request, lambda: DO[act](request, session), back=back)
 
 
 def _name(request: HttpRequest, session: Session) -> str:

@@ -19,7 +19,7 @@ from clinic.patient_rules import find_patient_faults
 from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.asking import AskingAdmin, Doubt
 from scheduling.desk.base import staff_of
-from scheduling.desk.contact_acts import ACTS, act_on_contact, describe_contact
+from scheduling.desk.contact_acts import DO, act_on_contact, describe_contact
 from scheduling.desk.find_patients import find_patients
 from scheduling.models import Course
 from scheduling.words import say_date
@@ -109,9 +109,12 @@ class PatientAdmin(AskingAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         context = {"courses": self.list_courses(request, object_id), **(extra_context or {})}
-        if (patient := self.get_object(request, object_id) if object_id else None) is not None:
-            context["contact"] = describe_contact(patient)
         return super().changeform_view(request, object_id, form_url, context)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        if (patient := kwargs.get("obj")) is not None:
+            context["contact"] = describe_contact(patient)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(post_only(self.contact_view))
@@ -119,7 +122,7 @@ class PatientAdmin(AskingAdmin):
 
     def contact_view(self, request: HttpRequest, pk: str, act: str) -> HttpResponse:
         need_permission(request, "clinic.change_patient")
-        if act not in ACTS:
+        if act not in DO:
             raise Http404
         return act_on_contact(request, find_row(self.get_queryset(request), pk), act)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from clinic.models import User
 from protocols.models.visit import Place
 from scheduling.attendance import mark_arrived, mark_completed, mark_missed, undo_attendance
-from scheduling.desk.acting import go_back, read_seen_at, refusals_told
+from scheduling.desk.acting import go_back, press, read_seen_at
 from scheduling.desk.base import staff_of
 from scheduling.models import MissedReason, Session, SessionStatus
 from scheduling.moving import cancel_session, move_session
@@ -50,11 +50,7 @@ def act_on_session(request: HttpRequest, session: Session, act: str) -> HttpResp
     if seen_at is None:
         messages.error(request, RELOAD)
         return go_back(request, back)
-    with refusals_told(request) as refused:
-        done = DO[act](request, session, now=now, by=user, seen_at=seen_at)
-    if not refused:
-        messages.success(request, done)
-    return go_back(request, back)
+    return press(request, lambda: DO[act](request, session, now=now, by=user, seen_at=seen_at), back=back)
 
 
 def _arrive(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:

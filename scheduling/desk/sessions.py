@@ -147,13 +147,13 @@ class SessionAdmin(ReadOnlyAdmin):
 
     def driver_view(self, request: HttpRequest, pk: str, act: str) -> HttpResponse:
         need_permission(request, "scheduling.change_driver")
-        if act not in driver_acts.ACTS:
+        if act not in driver_acts.DO:
             raise Http404
         return act_on_driver(request, self.find(request, pk), act)
 
     def answer_view(self, request: HttpRequest, pk: str, answer: str, act: str) -> HttpResponse:
         need_permission(request, "scheduling.change_answer")
-        if act not in answer_acts.ACTS:
+        if act not in answer_acts.DO:
             raise Http404
         return act_on_answer(request, self.find(request, pk), answer, act)
 

@@ -224,5 +224,5 @@ def test_the_list_and_the_page_take_a_fixed_number_of_queries(desk, site, rows, 
     with django_assert_num_queries(6):
         desk.get(reverse(LIST))
     desk.get(page_of(patient))
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         desk.get(page_of(patient))
