@@ -39,13 +39,15 @@ FRONT_DESK = (
     | may("clinic", "add change", "consent")
     | may("scheduling", "add change", "course", "driver", "gaterecord", "calendarfeed")
     | may("scheduling", "change", "session", "notice", "answer")
-    | may("scheduling", "view", "inbound")
+    | may("scheduling", "view", "inbound", "changedcourse", "changedsession")
+    | may("scheduling", "view add change", "change", "waitingentry", "waitingoffer")
 )
 CLINICIAN = (
     FRONT_DESK
     | may("protocols", "adopt publish change", "protocol")
     | may("protocols", "add change delete", "protocolversion", *PROTOCOL_PARTS)
     | frozenset({"scheduling.decide_course", "scheduling.override_rules", "scheduling.add_coursedecision"})
+    | frozenset({"scheduling.view_decision_note"})
 )
 SITE_ADMIN = (
     FRONT_DESK

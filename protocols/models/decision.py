@@ -18,6 +18,7 @@ class GateMoment(models.TextChoices):
     CHECK_IN = "check_in", "At check-in"
     TREATMENT = "treatment", "Before treatment"
     DISCHARGE = "discharge", "Before leaving"
+    AFTER = "after", "After the visit"
 
 
 @audited()
@@ -41,12 +42,22 @@ class Gate(models.Model):
         blank=True,
         help_text="How long once met; empty: for the course, or the visit it is asked at.",
     )
+    due_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="After the visit: calendar days until it must be done, such as a form."
+    )
     each_visit = models.BooleanField(default=False, help_text="Asked anew at every visit, such as the driver.")
 
     class Meta:
         ordering = ["version", "pk"]
         triggers = [frozen_below()]
-        constraints = [models.UniqueConstraint(fields=["version", "code"], name="gate_code_is_unique_in_its_version")]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "code"], name="gate_code_is_unique_in_its_version"),
+            models.CheckConstraint(
+                name="what_is_due_after_the_visit_has_its_days",
+                condition=Q(moment="after", due_days__isnull=False, each_visit=True)
+                | (~Q(moment="after") & Q(due_days=None)),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -1,11 +1,13 @@
 from scheduling.models.access import CalendarFeed, PatientLink
 from scheduling.models.answer import Answer, AnswerKind, AnswerSource
+from scheduling.models.change import Change, ChangedCourse, ChangedSession, ChangeKind
 from scheduling.models.course import Course, CourseDecision, CourseStatus, GateRecord
 from scheduling.models.driver import Driver, DriverKind, DriverStatus, PickUp
 from scheduling.models.inbound import Inbound, InboundSource
 from scheduling.models.notice import Announcement, Notice, NoticeChannel, NoticeCopy, NoticeKind, NoticeStatus
 from scheduling.models.reminder_setting import ReminderSetting
 from scheduling.models.session import Hold, MissedReason, Session, SessionStatus
+from scheduling.models.waiting import ClinicalNeed, WaitingEntry, WaitingOffer, WaitingOutcome
 
 __all__ = [
     "Announcement",
@@ -13,6 +15,11 @@ __all__ = [
     "AnswerKind",
     "AnswerSource",
     "CalendarFeed",
+    "Change",
+    "ChangeKind",
+    "ChangedCourse",
+    "ChangedSession",
+    "ClinicalNeed",
     "Course",
     "CourseDecision",
     "CourseStatus",
@@ -34,4 +41,7 @@ __all__ = [
     "ReminderSetting",
     "Session",
     "SessionStatus",
+    "WaitingEntry",
+    "WaitingOffer",
+    "WaitingOutcome",
 ]

@@ -20,8 +20,12 @@ class CourseStatus(models.TextChoices):
     INFEASIBLE = "infeasible", "Could not be planned"
     BOOKED = "booked", "Booked"
     RUNNING = "running", "Running"
+    PAUSED = "paused", "Paused"
     FINISHED = "finished", "Finished"
     STOPPED = "stopped", "Stopped"
+
+
+LIVE = (CourseStatus.PLANNING, CourseStatus.BOOKED, CourseStatus.RUNNING, CourseStatus.PAUSED)
 
 
 class CourseQuerySet(models.QuerySet["Course"]):
@@ -30,7 +34,7 @@ class CourseQuerySet(models.QuerySet["Course"]):
 
     def live(self) -> CourseQuerySet:
         """Courses with visits to come or to be planned."""
-        return self.filter(status__in=[CourseStatus.PLANNING, CourseStatus.BOOKED, CourseStatus.RUNNING])
+        return self.filter(status__in=LIVE)
 
 
 @audited(exclude=("plan_attempts",))
@@ -55,6 +59,20 @@ class Course(models.Model):
     open_periods = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="Periods of the open-ended phase that are booked so far."
     )
+    added_visits = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Visits beyond the protocol's, by name of the track."
+    )
+    rhythm = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="Decided for the open-ended phase: from which session on, how many in how many days.",
+    )
+    paused_on = models.DateField(null=True, blank=True, editable=False, help_text="First day of a pause.")
+    paused_until = models.DateField(
+        null=True, blank=True, editable=False, help_text="Last day of a pause, where that is known."
+    )
+    pause_reason = models.CharField(max_length=200, blank=True, editable=False)
     plan_message = models.TextField(blank=True, editable=False)
     plan_attempts = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="Attempts at planning that have begun and came to no end yet."
@@ -82,6 +100,9 @@ class Course(models.Model):
             models.CheckConstraint(
                 name="course_may_start_on_some_day", condition=Q(latest_start__gte=F("earliest_start"))
             ),
+            models.CheckConstraint(
+                name="paused_course_says_since_when", condition=~Q(status="paused") | Q(paused_on__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -89,7 +110,7 @@ class Course(models.Model):
 
     @property
     def is_live(self) -> bool:
-        return self.status in {CourseStatus.PLANNING, CourseStatus.BOOKED, CourseStatus.RUNNING}
+        return self.status in LIVE
 
 
 class DecisionOutcome(models.TextChoices):
@@ -111,6 +132,7 @@ class CourseDecision(models.Model):
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="decisions")
     decision_point = models.ForeignKey(DecisionPoint, on_delete=models.PROTECT, related_name="+")
     outcome = models.CharField(max_length=10, choices=DecisionOutcome)
+    note = models.TextField(blank=True, help_text="For clinicians: the front desk does not see it.")
     decided_at = models.DateTimeField()
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
 
@@ -118,6 +140,7 @@ class CourseDecision(models.Model):
 
     class Meta:
         ordering = ["decided_at"]
+        permissions = [("view_decision_note", "Can read what clinicians noted at a decision")]
         constraints = [
             models.UniqueConstraint(fields=["course", "decision_point"], name="a_point_is_decided_once_in_a_course"),
         ]

@@ -76,6 +76,12 @@ class Session(models.Model):
     sequence = models.PositiveIntegerField(default=0, help_text="SEQUENCE of its calendar event (RFC 5546 2.1.4).")
     missed_reason = models.CharField(max_length=12, choices=MissedReason, blank=True)
     cancel_reason = models.CharField(max_length=200, blank=True)
+    set_aside = models.BooleanField(
+        default=False, help_text="Cancelled while the course is paused: planned again when it goes on."
+    )
+    treated_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the treatment was given, from which the watching is counted."
+    )
     override_reason = models.CharField(max_length=200, blank=True, help_text="Why a rule was set aside.")
     status_at = models.DateTimeField(help_text="When the status last changed.")
     status_by = models.ForeignKey(
@@ -108,6 +114,9 @@ class Session(models.Model):
                 expressions=[same("patient"), period()],
                 violation_error_code="overlap",
                 violation_error_message="The patient is not free at that time.",
+            ),
+            models.CheckConstraint(
+                name="set_aside_session_is_cancelled", condition=Q(set_aside=False) | Q(status="cancelled")
             ),
             models.CheckConstraint(
                 name="missed_session_has_its_reason", condition=~Q(status="missed") | ~Q(missed_reason="")
