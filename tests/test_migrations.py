@@ -105,6 +105,10 @@ DEFAULTS = [
     [("channel",)],
     [("person", "", THEN, None)],
     [(None, "")],
+    [("{}", "[]", None, None, "")],
+    [(False, None)],
+    [(None,)],
+    [("",)],
 ]
 
 
@@ -118,6 +122,10 @@ def read_defaults(connection: Any) -> list[list[tuple[Any, ...]]]:
                 "SELECT reminders_by FROM clinic_patient",
                 "SELECT kind, email, agreed_start, lost_at FROM scheduling_driver",
                 "SELECT answer_id, provider_id FROM scheduling_notice",
+                "SELECT added_visits, rhythm, paused_on, paused_until, pause_reason FROM scheduling_course",
+                "SELECT set_aside, treated_at FROM scheduling_session",
+                "SELECT due_days FROM protocols_gate",
+                "SELECT note FROM scheduling_coursedecision",
             )
         ]
 
@@ -135,6 +143,11 @@ def fill(then: Any) -> Any:
     version = make("protocols", "ProtocolVersion", protocol=protocol, number=1)
     visit_type = make("protocols", "VisitType", version=version, code="visit", name="Visit", sedating=True)
     track = make("protocols", "Track", version=version, position=0, name="main", visit_type=visit_type)
+    make("protocols", "Gate", version=version, code="consent", name="Consent", moment="booking")
+    point = make(
+        "protocols", "DecisionPoint", version=version, track=track, after_number=1, mode="review", question="?"
+    )
+    clinician = make("clinic", "User", username="cora", role="clinician")
     course = make(
         "scheduling", "Course", patient=patient, site=site, version=version, earliest_start=THEN.date(),
         latest_start=THEN.date(), preferred_time=time(9), requested_at=THEN,
@@ -145,6 +158,10 @@ def fill(then: Any) -> Any:
         timezone="America/New_York", status_at=THEN, created_at=THEN, changed_at=THEN,
     )  # fmt: skip
     make("scheduling", "Driver", session=session, name="Beth Abbott", status="confirmed", changed_at=THEN)
+    make(
+        "scheduling", "CourseDecision", course=course, decision_point=point, outcome="continue", decided_at=THEN,
+        decided_by=clinician,
+    )  # fmt: skip
     make(
         "scheduling", "Notice", patient=patient, course=course, kind="course_summary", channel="email", key="summary",
         message_id="<1@mail.example>", recipient="ada@mail.example", due_at=THEN, created_at=THEN,
