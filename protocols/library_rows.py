@@ -26,6 +26,7 @@ from protocols.node import Node, Sourced
 from protocols.sources import need_text, subject_of, value_text
 
 LINK_NUMBERS = ("min_hours", "max_hours", "count", "hours")
+GATE_NUMBERS = ("valid_days", "due_days")
 PHASE_NUMBERS = ("periods", "period_days", "per_period", "min_gap_hours", "slip_days")
 
 
@@ -204,7 +205,7 @@ class FileReader:
         self.source(node, subject_of(phase), "missed_policy", missed)
         node.finish()
 
-    def set_number(self, row: Phase | Link, field: str, node: Node) -> None:
+    def set_number(self, row: Phase | Link | Gate, field: str, node: Node) -> None:
         found = node.number(field)
         setattr(row, field, found.value)
         self.source(node, subject_of(row), field, found)
@@ -242,10 +243,13 @@ class FileReader:
         if node.has("visit"):
             gate.visit_type = self.visit(node)
         self.source(node, subject_of(gate), "moment", moment)
-        if node.has("valid_days"):
-            valid_days = node.number("valid_days")
-            gate.valid_days = valid_days.value
-            self.source(node, subject_of(gate), "valid_days", valid_days)
+        for field in GATE_NUMBERS:
+            if node.has(field):
+                self.set_number(gate, field, node)
+        if (gate.moment == GateMoment.AFTER) != (gate.due_days is not None):
+            raise node.fault("due_days", "belongs to what is due after the visit, and must be given there")
+        if gate.moment == GateMoment.AFTER and not gate.each_visit:
+            raise node.fault("each_visit", "must be true for what is due after the visit")
         self.blueprint.gates.append(gate)
 
     def read_decision(self, node: Node) -> None:

@@ -1,4 +1,4 @@
-"""Record who came: arrived, completed, missed, and a wrong click undone."""
+"""Record who came: arrived, treated, completed, missed, and a wrong click undone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scheduling.models import Course, CourseStatus, MissedReason, Session, Sessi
 from scheduling.replanning import Replan, replan_missed, take_back_replan
 from scheduling.seating import refuse_session
 from scheduling.settling import settle_course
+from scheduling.watching import Watch, find_watch
 from scheduling.words import say_time
 
 UNRECORDED_AFTER = timedelta(hours=12)
@@ -42,6 +43,27 @@ def mark_arrived(session: Session, *, now: datetime, by: User | None, seen_at: d
 
 
 @retried
+def mark_treated(
+    session: Session, *, at: datetime, now: datetime, by: User | None, seen_at: datetime | None = None
+) -> Watch:
+    """The treatment was given `at`: from then on the watching is counted. Said again, the later word holds."""
+    with booking_transaction():
+        _, session = _lock(session, seen_at)
+        _refuse_unless(session, {SessionStatus.ARRIVED}, "treated", now)
+        session.treated_at = at
+        watch = find_watch(session)
+        if watch is None:
+            raise refuse_session(session, "Nobody is watched after this visit.", rule="watching")
+        zone = session.site.zone
+        if at > now or at.astimezone(zone).date() != session.local_date:
+            message = "Time: the treatment was given on the day of the visit, and not later than now."
+            raise refuse_session(session, message, rule="time")
+        session.changed_at = now
+        session.save(update_fields=["treated_at", "changed_at"])
+    return watch
+
+
+@retried
 def mark_completed(session: Session, *, now: datetime, by: User | None, seen_at: datetime | None = None) -> Session:
     with booking_transaction():
         course, session = _lock(session, seen_at)
@@ -66,6 +88,8 @@ def mark_missed(
         # Who came but ate, or has nobody to take them home, misses the visit too.
         before = {SessionStatus.BOOKED, SessionStatus.ARRIVED, SessionStatus.UNRECORDED}
         _refuse_unless(session, before, "missed", now)
+        if session.treated_at is not None:
+            raise refuse_session(session, "This visit was not missed: the treatment was given.", rule="treated")
         session.missed_reason = reason
         session.sequence += 1  # before its time it leaves the patient's calendar by a message of its own
         _set_status(session, SessionStatus.MISSED, now=now, by=by)
@@ -95,7 +119,7 @@ def _sentence(course: Course, replan: Replan) -> str:
 
 @retried
 def undo_attendance(session: Session, *, now: datetime, by: User | None, seen_at: datetime | None = None) -> Session:
-    """Take back the last mark: completed to arrived, arrived or missed to booked, or to unrecorded where long over.
+    """Take back the last mark: completed, treated, arrived or missed; then it is booked, or unrecorded where long over.
 
     A missed one takes up its time again where that is free, and the visit planned in its place is cancelled.
     """
@@ -103,6 +127,9 @@ def undo_attendance(session: Session, *, now: datetime, by: User | None, seen_at
         course, session = _lock(session, seen_at)
         if session.status == SessionStatus.COMPLETED:
             _set_status(session, SessionStatus.ARRIVED, now=now, by=by)
+        elif session.status == SessionStatus.ARRIVED and session.treated_at is not None:
+            session.treated_at, session.changed_at = None, now
+            session.save(update_fields=["treated_at", "changed_at"])
         elif session.status == SessionStatus.ARRIVED:
             _set_status(session, _unmarked(session, now), now=now, by=by)
         elif session.status == SessionStatus.MISSED:

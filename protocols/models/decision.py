@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -61,6 +62,17 @@ class Gate(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """What the constraint keeps, said at the field."""
+        is_after = self.moment == GateMoment.AFTER
+        faults = {}
+        if is_after != (self.due_days is not None):
+            faults["due_days"] = "Due days: give them for what is due after the visit, and only there."
+        if is_after and not self.each_visit:
+            faults["each_visit"] = "What is due after the visit is due after every visit."
+        if faults:
+            raise ValidationError(faults)
 
 
 class DecisionMode(models.TextChoices):

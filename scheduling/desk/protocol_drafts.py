@@ -186,7 +186,7 @@ class LinkAdmin(DraftPartAdmin):
 
 @admin.register(Gate)
 class GateAdmin(DraftPartAdmin):
-    fields = ("code", "name", "moment", "visit_type", "valid_days", "each_visit")
+    fields = ("code", "name", "moment", "visit_type", ("valid_days", "due_days"), "each_visit")
 
 
 @admin.register(DecisionPoint)

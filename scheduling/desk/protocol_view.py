@@ -186,10 +186,12 @@ def describe_link(link: Any, sourced: Sourced) -> dict[str, Any]:
 
 def describe_gate(gate: Any, sourced: Sourced) -> dict[str, Any]:
     valid = f"valid {count_of(gate.valid_days, 'day')}" if gate.valid_days else ""
+    due = "" if gate.due_days is None else f"within {count_of(gate.due_days, 'calendar day')}"
     return {
         "row": gate,
         "moment": sourced.value(gate, "moment", gate.get_moment_display()),
         "valid": sourced.value(gate, "valid_days", valid),
+        "due": sourced.value(gate, "due_days", due),
         "scope": "at every visit" if gate.each_visit else "once for the course",
     }
 

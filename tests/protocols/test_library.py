@@ -73,7 +73,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "max_in_days",
     ),
     "links": ("min_hours", "max_hours", "count", "hours"),
-    "gates": ("valid_days",),
+    "gates": ("valid_days", "due_days"),
     "decision_points": ("after_number",),
 }
 
@@ -183,6 +183,17 @@ def test_every_instruction_of_the_library_has_its_spanish_text(library: None) ->
 
 
 # Spravato
+
+
+def test_the_monitoring_form_of_spravato_is_due_within_seven_days_by_the_label(library: None) -> None:
+    for code in ("spravato-trd", "spravato-mdsi"):
+        version = version_of(code)
+        form = version.gates.get(moment="after")
+        source = SourceBook.of_version(version).of(form, "due_days")
+        assert (form.name, form.due_days, form.each_visit) == ("Monitoring form sent to the REMS", 7, True)
+        assert source is not None
+        assert (source.value, source.tag) == ("7", "LABEL")
+        assert "REMS=386" in source.citation
 
 
 def test_spravato_visit_has_its_stages_and_holds(library: None) -> None:

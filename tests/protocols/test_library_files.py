@@ -112,6 +112,21 @@ def test_command_loads_and_says_so(db: None, capsys: pytest.CaptureFixture[str])
             "spravato-trd.yaml: Decision after spravato 7 is blocking, so it must follow the last session of a period"
             " (2, 4, 6, 8, 9, 10 ...).",
         ),
+        (
+            "moment: [after, LABEL, S5 S6], due_days: [7, LABEL, S5 S6]",
+            "moment: [after, LABEL, S5 S6]",
+            "spravato-trd.yaml: gates[9].due_days belongs to what is due after the visit, and must be given there.",
+        ),
+        (
+            "moment: [discharge, LABEL, S3]",
+            "moment: [discharge, LABEL, S3], due_days: [7, LABEL, S5]",
+            "spravato-trd.yaml: gates[8].due_days belongs to what is due after the visit, and must be given there.",
+        ),
+        (
+            "due_days: [7, LABEL, S5 S6], each_visit: true",
+            "due_days: [7, LABEL, S5 S6]",
+            "spravato-trd.yaml: gates[9].each_visit must be true for what is due after the visit.",
+        ),
         ("family: spravato", "family: [spravato", "spravato-trd.yaml: line 3, column 8 cannot be read as YAML:"),
         (
             "        treatment: true\n",

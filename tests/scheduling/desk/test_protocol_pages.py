@@ -114,6 +114,23 @@ def test_parts_are_added_to_a_draft_of_the_own_clinic_only(at_work, draft, libra
     assert at_work.get(add).status_code == 404
 
 
+def test_what_is_due_after_a_visit_needs_its_days_and_shows_them(at_work, draft):
+    add = f"{reverse('admin:protocols_gate_add')}?version={draft.pk}"
+    fields = {"code": "form", "name": "Form sent", "moment": "after"}
+    page = at_work.post(add, fields)
+    assert page.context["adminform"].form.errors == {
+        "due_days": ["Due days: give them for what is due after the visit, and only there."],
+        "each_visit": ["What is due after the visit is due after every visit."],
+    }
+    assert at_work.post(add, {**fields, "due_days": "7", "each_visit": "on"}).url == page_of(draft)
+    (shown,) = at_work.get(page_of(draft)).context["shape"]["gates"]
+    assert (shown["moment"].text, shown["due"].text, shown["scope"]) == (
+        "After the visit",
+        "within 7 calendar days",
+        "at every visit",
+    )
+
+
 def test_a_draft_is_published_when_it_can_be_planned(at_work, draft, clinician):
     page = at_work.post(reverse("admin:desk_protocol_publish", args=[draft.pk]), follow=True)
     draft.refresh_from_db()
