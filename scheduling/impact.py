@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 
-from clinic.models import Site
+from clinic.models import Closure, Site
 from clinic.models.site import HoursTable, OpeningSpan
 from protocols.models.visit import Place
 from scheduling.engine import Interval
@@ -31,6 +32,15 @@ class Stranded:
 
     session: Session
     reason: str
+
+
+class Seat(NamedTuple):
+    """What a hold takes up."""
+
+    resource_id: int
+    seat: int
+    start: datetime
+    end: datetime
 
 
 class SessionsStranded(Exception):
@@ -78,13 +88,30 @@ def find_stranded(site: Site, *, now: datetime) -> list[Stranded]:
 
 def find_stranded_at(site_ids: Iterable[int], *, now: datetime) -> list[Stranded]:
     """The same at several sites, in a number of queries that grows neither with them nor with the sessions."""
-    sessions = (
-        Session.objects.filter(site__in=list(site_ids), end__gt=now, status__in=EXPECTED)
+    reasons = find_reasons_at(site_ids, now=now)
+    related = ("patient", "site", "track", "visit_type", "course__version__protocol")
+    sessions = Session.objects.filter(pk__in=list(reasons)).select_related(*related) if reasons else []
+    return [Stranded(session, reason) for session in sessions for reason in reasons[session.pk]]
+
+
+def find_reasons_at(site_ids: Iterable[int], *, now: datetime) -> dict[int, list[str]]:
+    """By session, what it has lost; only those that have lost something. Nearly all have not, so no rows are built."""
+    sites = list(site_ids)
+    expected = (
+        Session.objects.filter(site__in=sites, end__gt=now, status__in=EXPECTED)
         .exclude(visit_type__place=Place.EXTERNAL)
-        .select_related("patient", "site", "track", "visit_type", "course__version__protocol")
-        .prefetch_related("holds")
+        .order_by()
     )
-    return find_stranded_among(sessions, now=now)
+    seats: dict[int, list[Seat]] = defaultdict(list)
+    held = Hold.objects.filter(session__in=expected.values("pk")).order_by("session", "position")
+    for key, *seat in held.values_list("session", "resource", "seat", "start", "end"):
+        seats[key].append(Seat(*seat))
+    calendars = read_calendars(sites)
+    found = {
+        key: calendars[site].find_faults(start, end, seats[key])
+        for key, site, start, end in expected.values_list("pk", "site", "start", "end")
+    }
+    return {key: reasons for key, reasons in found.items() if reasons}
 
 
 def find_stranded_among(sessions: Iterable[Session], *, now: datetime) -> list[Stranded]:
@@ -92,8 +119,14 @@ def find_stranded_among(sessions: Iterable[Session], *, now: datetime) -> list[S
     expected = [session for session in sessions if _needs_place(session, now=now)]
     calendars = read_calendars({session.site_id for session in expected})
     return [
-        Stranded(session, reason) for session in expected for reason in calendars[session.site_id].find_faults(session)
+        Stranded(session, reason)
+        for session in expected
+        for reason in calendars[session.site_id].find_faults(session.start, session.end, seats_of(session))
     ]
+
+
+def seats_of(session: Session) -> list[Seat]:
+    return [Seat(hold.resource_id, hold.seat, hold.start, hold.end) for hold in session.holds.all()]
 
 
 def _needs_place(session: Session, *, now: datetime) -> bool:
@@ -114,45 +147,60 @@ class ClinicCalendar:
         self.site = site
         self.closures = list(site.closures.all())
         self.resources = {resource.pk: resource for resource in site.resources.all()}
+        self.outages = {pk: list(resource.outages.all()) for pk, resource in self.resources.items()}
         self.hours = self._by_weekday(site.hours.all())
         self.own_hours = {pk: self._by_weekday(resource.hours.all()) for pk, resource in self.resources.items()}
         self.extra: dict[date, list[OpeningSpan]] = defaultdict(list)
         for opening in site.extra_openings.all():
             self.extra[opening.date].append(opening)
+        # What was worked out before: many sessions share a day.
+        self.openings: dict[date, list[Interval]] = {}
+        self.shifts: dict[tuple[int, date], list[Interval]] = {}
 
-    def find_faults(self, session: Session) -> list[str]:
-        """Why the session cannot be as it is booked; in words that a list of many can be read by."""
-        fault = self._site_fault(session)
+    def find_faults(self, start: datetime, end: datetime, seats: Iterable[Seat]) -> list[str]:
+        """Why a session cannot be as it is booked; in words that a list of many can be read by."""
+        fault = self._site_fault(start, end)
         faults = [fault] if fault else []
-        for hold in session.holds.all():
-            faults += self._resource_faults(hold) or ([] if fault else self._hour_faults(hold))
+        for seat in seats:
+            faults += self._resource_faults(seat) or ([] if fault else self._hour_faults(seat))
         return list(dict.fromkeys(faults))
 
-    def _site_fault(self, session: Session) -> str:
-        day = session.start.astimezone(self.site.zone).date()
-        closure = next((c for c in self.closures if c.first_on <= day <= c.last_on), None)
-        open_spans = self._spans(day, self.hours if closure is None else {})
-        if _is_within(session.start, session.end, open_spans):
+    def _site_fault(self, start: datetime, end: datetime) -> str:
+        day = start.astimezone(self.site.zone).date()
+        if _is_within(start, end, self._openings(day)):
             return ""
+        closure = self._closure_on(day)
         if closure is None:
             return "Outside opening hours"
         return f"The site is closed: {closure.reason}" if closure.reason else "The site is closed"
 
-    def _resource_faults(self, hold: Hold) -> list[str]:
-        resource = self.resources[hold.resource_id]
+    def _openings(self, day: date) -> list[Interval]:
+        if day not in self.openings:
+            self.openings[day] = self._spans(day, {} if self._closure_on(day) else self.hours)
+        return self.openings[day]
+
+    def _closure_on(self, day: date) -> Closure | None:
+        return next((closure for closure in self.closures if closure.first_on <= day <= closure.last_on), None)
+
+    def _resource_faults(self, seat: Seat) -> list[str]:
+        resource = self.resources[seat.resource_id]
         if not resource.active:
             return [f"{resource} is out of service"]
-        if hold.seat >= resource.seats:
+        if seat.seat >= resource.seats:
             return [f"{resource} has too few seats"]
-        if any(outage.start < hold.end and hold.start < outage.end for outage in resource.outages.all()):
+        if any(outage.start < seat.end and seat.start < outage.end for outage in self.outages[resource.pk]):
             return [f"{resource} is out of use"]
         return []
 
-    def _hour_faults(self, hold: Hold) -> list[str]:
-        day = hold.start.astimezone(self.site.zone).date()
-        week = self.own_hours[hold.resource_id] or self.hours
-        within = _is_within(hold.start, hold.end, self._spans(day, week))
-        return [] if within else [f"{self.resources[hold.resource_id]} does not work then"]
+    def _hour_faults(self, seat: Seat) -> list[str]:
+        day = seat.start.astimezone(self.site.zone).date()
+        is_at_work = _is_within(seat.start, seat.end, self._working_hours(seat.resource_id, day))
+        return [] if is_at_work else [f"{self.resources[seat.resource_id]} does not work then"]
+
+    def _working_hours(self, resource_id: int, day: date) -> list[Interval]:
+        if (resource_id, day) not in self.shifts:
+            self.shifts[resource_id, day] = self._spans(day, self.own_hours[resource_id] or self.hours)
+        return self.shifts[resource_id, day]
 
     @staticmethod
     def _by_weekday(rows: Iterable[HoursTable]) -> dict[int, list[OpeningSpan]]:

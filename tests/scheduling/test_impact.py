@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from clinic.models import Closure, ExtraOpening, Outage, ResourceHours, SiteHours
-from scheduling.impact import SessionsStranded, find_stranded, find_stranded_at, guard_booked_sessions
+from scheduling.impact import SessionsStranded, find_reasons_at, find_stranded, find_stranded_at, guard_booked_sessions
 from scheduling.models import SessionStatus
 from tests import factories
 
@@ -206,7 +206,7 @@ def test_the_number_of_queries_does_not_grow_with_the_calendar(
         start = TUESDAY_10 + timedelta(weeks=week)
         factories.make_session(course=course, start=start, resources=(chair, room))
         Outage.objects.create(resource=room, start=start, end=start + timedelta(hours=1))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         assert len(find_stranded(site, now=now)) == weeks
 
 
@@ -221,5 +221,13 @@ def test_stranded_sessions_of_several_sites_take_a_fixed_number_of_queries(now, 
         expected.append(factories.make_session(course=course, start=TUESDAY_10, resources=(chair,)))
         Closure.objects.create(site=site, first_on=date(2026, 11, 24), last_on=date(2026, 11, 24))
         pks.append(site.pk)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         assert [found.session for found in find_stranded_at(pks, now=now)] == expected
+
+
+def test_reasons_alone_are_read_without_the_rows(site, chair, tuesday, wednesday, now, django_assert_num_queries):
+    Closure.objects.create(site=site, first_on=date(2026, 11, 25), last_on=date(2026, 11, 25))
+    Outage.objects.create(resource=chair, start=wednesday.start, end=wednesday.end)
+    with django_assert_num_queries(9):
+        found = find_reasons_at([site.pk], now=now)
+    assert found == {wednesday.pk: ["The site is closed", "Chair 1 is out of use"]}
