@@ -116,6 +116,15 @@ def settle_answers(sessions: Sequence[Session], *, how: str, now: datetime, by: 
         handle_answer(answer, how=how, now=now, by=by)
 
 
+def reopen_answers(sessions: Sequence[Session], *, since: datetime) -> None:
+    """The act that settled these answers at that moment is undone: somebody has to act on them after all."""
+    settled = Answer.objects.filter(session__in=sessions, needs_staff=True, handled_at=since)
+    keys = list(settled.values_list("pk", flat=True))
+    settled.update(handled_at=None, handled_by=None, handled_how="")
+    calls = Notice.objects.filter(answer__in=keys, channel=NoticeChannel.CALL, status=NoticeStatus.DONE, sent_at=since)
+    calls.update(status=NoticeStatus.DUE, sent_at=None, outcome="")
+
+
 def latest_answer(session: Session) -> Answer | None:
     """What was last said about coming at the time as it stands. A reply was said when its calendar wrote it.
 

@@ -10,10 +10,11 @@ from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.anchoring import move_anchor
 from scheduling.booking import cancel_sessions
+from scheduling.changes import recording
 from scheduling.findings import explain
 from scheduling.locking import booking_transaction, lock_course, lock_kinds, lock_session, retried
 from scheduling.messages import outbox
-from scheduling.models import Course, Session, SessionStatus
+from scheduling.models import ChangeKind, Course, Session, SessionStatus
 from scheduling.planning import FURTHEST, alone, legal_starts_of
 from scheduling.posing import let_go, only_given, with_course
 from scheduling.refusals import BookingRefused, Refusal
@@ -21,6 +22,7 @@ from scheduling.seating import free_seats, label, refuse_session, set_times
 from scheduling.settling import settle_course
 from scheduling.shifting import move_rows
 from scheduling.snapshots import read_problem
+from scheduling.words import name_visit, say_moved
 
 ANCHORED = "The visits of this course are counted from this date: move it, or stop the course."
 
@@ -48,26 +50,25 @@ def move_session(
         refuse_unmovable(session, start, now)
         if start == session.start:
             return session
-        if session.visit_type.place == Place.EXTERNAL:
-            return _move_anchor(course, session, start, override_reason, now=now)
-        problem = read_locked_problem(course, session, now=now)
-        key = (session.track.name, session.number)
-        visit = problem.protocol_of(problem.courses[0]).visit_of(*key)
-        if override_reason:
-            placed = engine.PlacedSession(*key, start, seats_at(session, start, visit))
-        else:
-            placed = legal_placement(problem, session, start)
-        move_rows(course, problem.protocol_of(problem.courses[0]), {key: (session, placed)}, now=now)
-        _keep_reason(session, override_reason)
-        outbox.sessions_changed(course, [session], now=now)
+        with recording([course], kind=ChangeKind.MOVED, summary="", now=now, by=by) as kept:
+            if session.visit_type.place == Place.EXTERNAL:
+                moved = move_anchor(course, session, start=start.replace(second=0, microsecond=0), now=now)
+            else:
+                moved = _move_alone(course, session, start, override_reason, now=now)
+            _keep_reason(session, override_reason)
+            outbox.sessions_changed(course, moved, now=now)
+            kept.summary = say_moved(session, len(moved) - 1)
     return session
 
 
-def _move_anchor(course: Course, anchor: Session, start: datetime, override_reason: str, *, now: datetime) -> Session:
-    moved = move_anchor(course, anchor, start=start.replace(second=0, microsecond=0), now=now)
-    _keep_reason(anchor, override_reason)
-    outbox.sessions_changed(course, moved, now=now)
-    return anchor
+def _move_alone(course: Course, session: Session, start: datetime, reason: str, *, now: datetime) -> list[Session]:
+    problem = read_locked_problem(course, session, now=now)
+    protocol, key = problem.protocol_of(problem.courses[0]), (session.track.name, session.number)
+    if reason:
+        placed = engine.PlacedSession(*key, start, seats_at(session, start, protocol.visit_of(*key)))
+    else:
+        placed = legal_placement(problem, session, start)
+    return move_rows(course, protocol, {key: (session, placed)}, now=now)
 
 
 def _keep_reason(session: Session, override_reason: str) -> None:
@@ -169,7 +170,9 @@ def cancel_session(
         if session.visit_type.place == Place.EXTERNAL:
             raise refuse_session(session, ANCHORED, rule="status")
         _refuse_unless_to_come(session, "cancelled", now)
-        cancel_sessions([session], reason=reason, now=now, by=by)
-        settle_course(course, now=now)
-        outbox.sessions_changed(course, [session], now=now)
+        summary = f"{name_visit(session)} cancelled"
+        with recording([course], kind=ChangeKind.CANCELLED, summary=summary, now=now, by=by):
+            cancel_sessions([session], reason=reason, now=now, by=by)
+            settle_course(course, now=now)
+            outbox.sessions_changed(course, [session], now=now)
     return session

@@ -23,6 +23,20 @@ def label_of(session: Session, *, several: bool = True) -> str:
     return label_session(session.track.name, session.number, several=several)
 
 
+def name_visit(session: Session) -> str:
+    """The visit and its day, without the patient: Visit 3 of Tue, Dec 1."""
+    several = session.course.version.tracks.count() > 1
+    return f"{label_of(session, several=several)} of {say_short_day(session.local_date)}"
+
+
+def say_moved(session: Session, others: int) -> str:
+    """What a move did: Visit 3 moved to Tue, Dec 1 at 9:00 AM, and 2 other visits with it."""
+    several = session.course.version.tracks.count() > 1
+    when = f"{say_short_day(session.local_date)} at {say_time(session.local_time)}"
+    told = f"{label_of(session, several=several)} moved to {when}"
+    return f"{told}, and {count_of(others, 'other visit')} with it" if others > 0 else told
+
+
 def say_time(moment: datetime | time) -> str:
     return f"{moment:%I:%M %p}".lstrip("0")
 

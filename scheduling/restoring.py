@@ -1,0 +1,167 @@
+"""Put the rows of a change back as they were before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from clinic.models import User
+from scheduling.answers import reopen_answers
+from scheduling.impact import find_stranded_among
+from scheduling.messages.undoing import change_undone
+from scheduling.models import (
+    CalendarFeed,
+    Change,
+    ChangedCourse,
+    ChangedSession,
+    Course,
+    CourseDecision,
+    Driver,
+    Session,
+)
+from scheduling.models.change import ChangeKind
+from scheduling.models.session import GONE
+from scheduling.refusals import BookingRefused, Refusal
+from scheduling.row_states import (
+    COURSE,
+    DECISION,
+    DRIVER,
+    SESSION,
+    State,
+    hold_of,
+    pack,
+    read_courses,
+    read_sessions,
+    unpack,
+    write_sessions,
+)
+from scheduling.seating import claiming, label, local_iso
+from scheduling.settling import SETTLED, settle_course
+
+CHANGED_SINCE = "Somebody has changed these visits since. Change them anew instead."
+BEGUN = "One of these visits has begun by now, so this cannot be undone any more."
+PAST = "One of the times from before is past by now, so this cannot be undone any more."
+NO_MATTER = ("sequence", "changed_at", "driver")
+"""Of a session: what says nothing about where it stands, or has its own way back."""
+ASIDE = ("plan_message", "relaxations", "plan_cost")
+"""Of a course: what the last planning said of it."""
+FOR_WANT_OF_A_PLACE = (ChangeKind.OUTAGE, ChangeKind.CLOSURE, ChangeKind.REPLANNED)
+"""Visits that had lost their place before may go back to it."""
+
+
+def find_obstacle(change: Change, *, now: datetime) -> str:
+    """What has happened since that stands against undoing; empty where nothing has."""
+    rows = list(change.sessions.select_related("session"))
+    states = read_sessions(row.session for row in rows)
+    if any(_matter(states[row.session_id]) != _matter(row.after) for row in rows) or _course_changed(change):
+        return CHANGED_SINCE
+    since = change.made_at
+    if any(row.after["status"] not in GONE and _has_passed(row.after, since, now) for row in rows):
+        return BEGUN
+    before = [row.before for row in rows if row.before and row.before["status"] not in GONE]
+    return PAST if any(_has_passed(state, since, now) for state in before) else ""
+
+
+def _matter(state: State) -> State:
+    return {name: value for name, value in state.items() if name not in NO_MATTER}
+
+
+def _has_passed(state: State, since: datetime, now: datetime) -> bool:
+    """Whether it has begun since the change; one that had begun before it goes back to where it was."""
+    return since < datetime.fromisoformat(state["start"]) <= now
+
+
+def _course_changed(change: Change) -> bool:
+    rows = list(change.courses.all())
+    states = read_courses([row.course_id for row in rows])
+    return any(states[row.course_id][name] != row.after[name] for row in rows for name in _altered(row))
+
+
+def _altered(row: ChangedCourse) -> list[str]:
+    """What the act did to the course. Where it stands by its visits (running, finished) only follows them."""
+    follows = {"ended_at", "status"} if {row.before["status"], row.after["status"]} <= {*SETTLED} else set()
+    return [name for name in row.after if row.before[name] != row.after[name] and name not in {*follows, *ASIDE}]
+
+
+def restore(change: Change, *, now: datetime, by: User | None) -> None:
+    """All rows of the change, whose courses, seats and notices are locked and in whose way nothing stands."""
+    kept = list(change.sessions.select_related("session__course", "session__site", "session__track"))
+    made = [row.session for row in kept if row.before is None]
+    back = [row for row in kept if row.before is not None]
+    change.outages.all().delete()
+    change.closures.all().delete()
+    Session.objects.filter(pk__in=[session.pk for session in made]).delete()
+    _restore_courses(change)
+    _restore_sessions(back, since=change.made_at, now=now)
+    sessions = list(Session.objects.filter(pk__in=[row.session_id for row in back]).select_related("site", "track"))
+    if change.kind not in FOR_WANT_OF_A_PLACE:
+        _refuse_stranded(sessions, now=now)
+    reopen_answers(sessions, since=change.made_at)
+    for course in Course.objects.filter(changes__change=change).select_related("site", "patient", "version"):
+        settle_course(course, now=now)
+        ours = [session for session in sessions if session.course_id == course.pk]
+        change_undone(course, ours, since=change.made_at, now=now)
+
+
+def _restore_courses(change: Change) -> None:
+    for row in change.courses.select_related("course"):
+        altered = [name for name in COURSE if row.before[name] != row.after[name]]
+        if altered:
+            unpack(row.course, row.before, altered)
+            row.course.save(update_fields=altered)
+        if row.before["decisions"] != row.after["decisions"]:
+            _restore_decisions(row.course, row.before["decisions"])
+
+
+def _restore_decisions(course: Course, states: Iterable[State]) -> None:
+    """Row by row: the audit trail shows each decision taken back."""
+    wanted = {state["decision_point_id"]: state for state in states}
+    for decision in course.decisions.exclude(decision_point__in=wanted):
+        decision.delete()
+    for point, state in wanted.items():
+        decision = course.decisions.filter(decision_point=point).first() or CourseDecision(course=course)
+        unpack(decision, state, DECISION)
+        decision.save()
+
+
+def _restore_sessions(rows: Iterable[ChangedSession], *, since: datetime, now: datetime) -> None:
+    """Nobody has heard of the change, so each has the SEQUENCE again that the last message named, and its links live.
+
+    A calendar that is subscribed to may have read it meanwhile; there the SEQUENCE only rises.
+    """
+    kept = {row.session_id: row for row in rows}
+    sessions = {key: row.session for key, row in kept.items()}
+    patients = {session.patient_id for session in sessions.values()}
+    read = CalendarFeed.objects.filter(patient__in=patients, revoked_at=None, read_at__gte=since)
+    readers = set(read.values_list("patient", flat=True))
+    holds = []
+    for key, session in sessions.items():
+        sequence, before = session.sequence, kept[key].before
+        unpack(session, before, SESSION)
+        session.changed_at = now
+        if session.patient_id in readers:
+            session.sequence = sequence + 1
+        holds += [hold_of(session, held) for held in before["holds"]]
+    rows_back = list(sessions.values())
+    with claiming(rows_back, holds):
+        write_sessions(rows_back, holds)
+    _restore_drivers(kept)
+
+
+def _restore_drivers(kept: Mapping[int, ChangedSession]) -> None:
+    """Who had agreed to the time of before has agreed to it; where somebody phoned them since, that holds."""
+    for driver in Driver.objects.filter(session__in=kept):
+        row = kept[driver.session_id]
+        if row.before["driver"] and row.before["driver"] != row.after["driver"] == pack(driver, DRIVER):
+            unpack(driver, row.before["driver"], DRIVER)
+            driver.save(update_fields=list(DRIVER))
+
+
+def _refuse_stranded(sessions: Iterable[Session], *, now: datetime) -> None:
+    """Meanwhile the clinic may be closed then, or a device out of use."""
+    stranded = find_stranded_among(sessions, now=now)
+    if stranded:
+        raise BookingRefused(
+            Refusal(found.reason, session=label(found.session), time=local_iso(found.session.start, found.session.site))
+            for found in stranded
+        )
