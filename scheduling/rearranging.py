@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from clinic.models import User
 from protocols.models.visit import Place
 from scheduling import engine
+from scheduling.changes import recording
 from scheduling.explaining import RAN_OUT
 from scheduling.locking import booking_transaction, lock_course, lock_session, retried
 from scheduling.messages import outbox
-from scheduling.models import Course, Session, SessionStatus
+from scheduling.models import ChangeKind, Course, Session, SessionStatus
 from scheduling.moving import legal_placement, refuse_unmovable
 from scheduling.planning import alone
 from scheduling.posing import Key, let_go, local_date, only_given, shift_into_windows, unlock, with_course
@@ -26,6 +27,7 @@ from scheduling.replanning import REACH, may_move
 from scheduling.seating import label, local_iso, lock_seats, refuse_session
 from scheduling.shifting import move_rows
 from scheduling.snapshots import Numbered, number_rows, read_problem
+from scheduling.words import say_moved
 
 TIME_LIMIT = 3.0
 BETWEEN_VISITS = {"gap", "link", "overlap"}
@@ -131,11 +133,11 @@ def rearrange(
     with booking_transaction():
         course = lock_course(session.course_id)
         session = lock_session(session.pk, seen_at=seen_at)
-        return move_as_shown(course, session, question, expected, now=now)
+        return move_as_shown(course, session, question, expected, now=now, by=by)
 
 
 def move_as_shown(
-    course: Course, session: Session, question: Question, expected: str, *, now: datetime
+    course: Course, session: Session, question: Question, expected: str, *, now: datetime, by: User | None = None
 ) -> list[Session]:
     """As `rearrange`, of a course that is locked already."""
     # Seats are locked only once there is a plan: nobody else waits while it is looked for.
@@ -144,7 +146,11 @@ def move_as_shown(
         lock_seats(found.plan.sessions)
         before, found = found, _find_as_shown(course, session, question, expected, now)
         if found.plan.sessions == before.plan.sessions:
-            return _write(course, found, now=now)
+            with recording([course], kind=ChangeKind.MOVED, summary="", now=now, by=by) as kept:
+                moved = _write(course, found, now=now)
+                at = next((row for row in moved if row.pk == session.pk), session)
+                kept.summary = say_moved(at, len(moved) - 1)
+            return moved
     raise refuse_session(session, TAKEN, rule="seat")
 
 
