@@ -242,7 +242,7 @@ def approve_wish(answer: Answer, *, now: datetime, by: User | None) -> list[Sess
         shown = find_moves(course, session, question, now=now).shown
         if say_moves(shown, session) != answer.comment:
             raise refuse_session(session, OTHER_MOVES, rule="changed")
-        moved = move_as_shown(course, session, question, shown.fingerprint, now=now)
+        moved = move_as_shown(course, session, question, shown.fingerprint, now=now, by=by)
         handle_answer(answer, how="Moved as asked", now=now, by=by)
     return moved
 
