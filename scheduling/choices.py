@@ -11,6 +11,7 @@ from scheduling.planning import Proposal
 from scheduling.words import count_of, name_code, say_day, say_time
 
 FAR_MINUTES = 60
+WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
 DAY_NAMES = dict(
     zip(
         ("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
@@ -53,7 +54,14 @@ def _say_other_start(here: engine.Outline, there: engine.Outline) -> str:
     return f"Starts {say_day(there.start_on)}, {count_of(abs(days), 'day')} {'later' if days > 0 else 'earlier'}."
 
 
+def say_usual(outline: engine.Outline) -> str:
+    """The usual weekdays and time of a plan, such as `Tuesdays and Fridays around 9:00 AM`."""
+    return f"{_list_days(outline.usual_days)} around {_clock(outline.time)}"
+
+
 def _list_days(days: Sequence[str]) -> str:
+    if tuple(days) == WORKDAYS:
+        return "Monday to Friday"
     names = [DAY_NAMES[day] for day in days]
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 

@@ -59,17 +59,20 @@ def propose_course(
     anchor_at: datetime | None = None,
     also_free: Interval | None = None,
     alternatives: int = 0,
+    relaxation: engine.Relaxation | None = None,
 ) -> Proposal:
     """Plan one course, saved or not. `anchor_at` is the operation that an unsaved one is counted from.
 
     `also_free` is a time at which the patient comes beside the usual hours. With `alternatives`, up to so many further
-    plans to choose from.
+    plans to choose from. `relaxation` is a change that nobody has made yet: a plan with it is to be looked at only.
     """
     problem = read_problem(site=course.site, courses=[course], now=now)
     if anchor_at is not None:
         problem = with_anchor(problem, str(course.uuid), anchor_at)
     if also_free is not None:
         problem = with_hours(problem, str(course.uuid), also_free)
+    if relaxation is not None:
+        problem = engine.relaxed(problem, str(course.uuid), relaxation)
     return _propose(problem, [course], time_limit, alternatives)[0]
 
 

@@ -10,6 +10,7 @@ from django.db.models import F, Func, Q, QuerySet, Value
 
 from clinic.models import Patient
 
+PHONE = re.compile(r"[+()\d.\-/]+")
 DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")
 
 
@@ -19,7 +20,7 @@ def find_patients(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
     for word in text.replace(",", " ").split():
         if (born := read_date(word)) is not None:
             patients = patients.filter(birth_date=born)
-        elif re.fullmatch(r"[+()\d.\-/]+", word):
+        elif PHONE.fullmatch(word):
             phone += re.sub(r"\D", "", word)
         else:
             words.append(word)

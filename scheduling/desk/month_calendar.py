@@ -40,14 +40,20 @@ class Month:
     weeks: tuple[tuple[Day, ...], ...]
 
 
-def lay_out_months(chips: Iterable[Chip], *, today: date, closed: Mapping[date, str] | None = None) -> list[Month]:
-    """The months from the first chip to the last, every one between included."""
+def lay_out_months(
+    chips: Iterable[Chip],
+    *,
+    today: date,
+    closed: Mapping[date, str] | None = None,
+    span: tuple[date, date] | None = None,
+) -> list[Month]:
+    """The months from the first chip to the last, every one between included; or those of a span of days."""
     by_day: dict[date, list[Chip]] = defaultdict(list)
     for chip in chips:
         by_day[chip.starts.date()].append(chip)
     if not by_day:
         return []
-    first, last = min(by_day), max(by_day)
+    first, last = span or (min(by_day), max(by_day))
     count = (last.year - first.year) * 12 + last.month - first.month + 1
     starts = [date(first.year + (first.month - 1 + n) // 12, (first.month - 1 + n) % 12 + 1, 1) for n in range(count)]
     return [_lay_out_month(month, by_day, today, closed or {}) for month in starts]

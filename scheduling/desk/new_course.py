@@ -1,13 +1,13 @@
-"""New course: find the patient, say what is wanted, see the proposed calendar, book it with one button.
+"""New course: find the patient, say what is wanted, see up to three proposed calendars, book one with one button.
 
-Nothing is written before it is booked; the plan that was shown travels signed in the page.
+Nothing is written before it is booked; the plans that were shown travel signed in the page.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,8 +16,6 @@ from django.contrib.admin import AdminSite
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import Patient, User
@@ -27,18 +25,18 @@ from scheduling.desk.base import staff_of
 from scheduling.desk.booking_hints import decisions_ahead, needed_before_booking, other_courses
 from scheduling.desk.course_acts import page_of
 from scheduling.desk.course_page import WAITING
-from scheduling.desk.find_patients import find_patients
-from scheduling.desk.new_course_form import WISHES, NewCourseForm, read_span
+from scheduling.desk.new_course_form import WISHES, NewCourseForm
+from scheduling.desk.new_course_patient import choose_patient
+from scheduling.desk.new_course_steps import render_step
 from scheduling.desk.plan_token import StalePlan, read_plan, sign_plan
-from scheduling.desk.proposal_page import describe_proposal
-from scheduling.desk.searches import is_search, read_search, refuse_unknown, start_search
-from scheduling.desk.wording import describe_relaxations, say_also_free
-from scheduling.engine import UNKNOWN, CoursePlan
+from scheduling.desk.proposal_page import PLANS_SHOWN, describe_proposals
+from scheduling.desk.trial import read_supposed, with_trial
+from scheduling.desk.wording import describe_relaxations, say_also_free, say_supposed
+from scheduling.engine import UNKNOWN, CoursePlan, Relaxation
 from scheduling.models import Course
 from scheduling.planning import Proposal, propose_course
 
-FOUND_AT_MOST = 25
-OWN_FIELDS = {"csrfmiddlewaretoken", "step", "plan", "try"}
+OWN_FIELDS = {"csrfmiddlewaretoken", "step", "plan", "try", "suppose"}
 REPLANNED = "Since you looked, the calendar has changed. This is the plan as it would be now."
 
 
@@ -47,62 +45,92 @@ def show_new_course(request: HttpRequest, admin_site: AdminSite, *, waiting: Cou
     user, now = staff_of(request), timezone.now()
     patients = Patient.objects.at_sites(user.visible_sites()).select_related("home_site")
     if waiting is None and "patient" not in request.GET:
-        return _choose_patient(request, admin_site, patients)
+        return choose_patient(request, admin_site, patients)
     if waiting is not None and waiting.status not in WAITING:
         messages.info(request, "This course is booked already.")
         return HttpResponseRedirect(page_of(waiting))
     patient = waiting.patient if waiting else find_row(patients, request.GET["patient"])
     today = now.astimezone(patient.home_site.zone).date()
     data = with_trial(request.POST) if request.method == "POST" else None
-    form = NewCourseForm(data, patient=patient, sites=user.visible_sites(), today=today, waiting=waiting)
+    form = NewCourseForm(
+        data,
+        patient=patient,
+        sites=user.visible_sites(),
+        today=today,
+        waiting=waiting,
+        like=find_like(request, patient),
+    )
     if data is None or data.get("step") == "edit" or not form.is_valid():
-        return _render(request, admin_site, "form", patient, form=form)
+        return render_step(request, admin_site, "form", patient, form=form)
     timezone.activate(form.cleaned_data["site"].zone)
-    if data.get("step") == "book":
+    if data.get("plan"):
         return _book(request, admin_site, form, now=now)
     return _preview(request, admin_site, form, data, now=now)
 
 
-def _choose_patient(request: HttpRequest, admin_site: AdminSite, patients: Any) -> HttpResponse:
-    if is_search(request):
-        return start_search(request)
-    if (away := refuse_unknown(request)) is not None:
-        return away
-    text = read_search(request)
-    found = list(find_patients(patients, text).select_related("home_site")[: FOUND_AT_MOST + 1]) if text else []
-    context = {"query": text, "found": found[:FOUND_AT_MOST], "has_more": len(found) > FOUND_AT_MOST}
-    return _render(request, admin_site, "patient", None, **context)
+def find_like(request: HttpRequest, patient: Patient) -> Course | None:
+    """The patient's course that the new one begins as a copy of, where the address names one that the user may see."""
+    if "like" not in request.GET:
+        return None
+    mine = Course.objects.at_sites(staff_of(request).visible_sites()).filter(patient=patient)
+    found: Course = find_row(mine.select_related("version__protocol", "site"), request.GET["like"])
+    return found
 
 
-def propose(form: NewCourseForm, *, now: datetime, by: User) -> Proposal:
+def propose(
+    form: NewCourseForm, *, now: datetime, by: User, alternatives: int = 0, relaxation: Relaxation | None = None
+) -> Proposal:
     """Plan what the form asks for; nothing is written."""
     course = form.draft(uuid=uuid4(), now=now, by=by)
-    return propose_course(course, now=now, anchor_at=form.anchor_at, also_free=form.agreed_span)
+    also_free = form.agreed_span
+    return propose_course(
+        course,
+        now=now,
+        anchor_at=form.anchor_at,
+        also_free=also_free,
+        alternatives=alternatives,
+        relaxation=relaxation,
+    )
 
 
 def _preview(
     request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, data: QueryDict, *, now: datetime, note: str = ""
 ) -> HttpResponse:
+    user, site = staff_of(request), form.cleaned_data["site"]
+    supposed = read_supposed(data, site)
+    further = 0 if supposed else PLANS_SHOWN - 1
     try:
-        proposal = propose(form, now=now, by=staff_of(request))
+        proposal = propose(form, now=now, by=user, alternatives=further, relaxation=supposed)
     except ValidationError as faults:
         form.add_faults(faults)
-        return _render(request, admin_site, "form", form.patient, form=form)
+        return render_step(request, admin_site, "form", form.patient, form=form)
     if note:
         messages.warning(request, note)
-    course, now = proposal.course, timezone.now()
     context: dict[str, Any] = {"form": form, "proposal": proposal, "carried": carried_fields(data)}
-    context["also_has"] = other_courses(course, staff_of(request).visible_sites())
+    context["also_has"] = other_courses(proposal.course, user.visible_sites())
     if proposal.is_planned:
-        context["needed"] = needed_before_booking(course, today=now.astimezone(course.site.zone).date())
-        context["undecided"] = decisions_ahead(course, proposal.plan)
-        context["plan"] = describe_proposal(proposal, now=now)
-        context["agreed"] = say_also_free(form.agreed_span, course.site)
-        context["token"] = sign_plan(proposal.plan, user_id=staff_of(request).pk, request=form.fingerprint())
+        context |= _describe_planned(form, proposal, user)
+        context["supposed"] = say_supposed(supposed, proposal.course)
     else:
         context["ran_out"] = proposal.plan.status == UNKNOWN
         context["ways_out"] = describe_relaxations(proposal.relaxations, course=proposal.course)
-    return _render(request, admin_site, "plan", form.patient, **context)
+    return render_step(request, admin_site, "plan", form.patient, **context)
+
+
+def _describe_planned(form: NewCourseForm, proposal: Proposal, user: User) -> dict[str, Any]:
+    course, now = proposal.course, timezone.now()
+    plans = describe_proposals(proposal, now=now)
+    request = form.fingerprint()
+    for plan in plans:
+        plan["token"] = sign_plan(plan["proposal"].plan, user_id=user.pk, request=request)
+    return {
+        "plans": plans,
+        "plan": plans[0],
+        "token": plans[0]["token"],
+        "needed": needed_before_booking(course, today=now.astimezone(course.site.zone).date()),
+        "undecided": decisions_ahead(course, proposal.plan),
+        "agreed": say_also_free(form.agreed_span, course.site),
+    }
 
 
 def _book(request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, *, now: datetime) -> HttpResponse:
@@ -134,40 +162,6 @@ def book_plan(form: NewCourseForm, plan: CoursePlan, *, now: datetime, by: User)
         return book_course(course, plan=plan, now=now, by=by, also_free=form.agreed_span)
 
 
-def with_trial(posted: QueryDict) -> QueryDict:
-    """The posted fields, changed as the way out that staff want to try says; nonsense changes nothing.
-
-    A time at which the patient would come after all is that one time: the weekly hours stay as they were agreed. It
-    counts until the wishes are changed.
-    """
-    data = posted.copy()
-    if data.get("step") == "edit":
-        data.pop("also_free", None)
-    kind, *values = data.get("try", "").split(":")
-    with suppress(ValueError, OverflowError):
-        if kind == "later" and len(values) == 1:
-            data["latest_start"] = str(
-                date.fromisoformat(str(data.get("latest_start", ""))) + timedelta(days=int(values[0]))
-            )
-        if kind == "free":
-            read_span(":".join(values), UTC)
-            data["also_free"] = ":".join(values)
-    return data
-
-
 def carried_fields(data: QueryDict) -> list[tuple[str, str]]:
     """The form's own fields, for the hidden inputs of the next step."""
     return [(name, value) for name, values in data.lists() if name not in OWN_FIELDS for value in values]
-
-
-def _render(
-    request: HttpRequest, admin_site: AdminSite, step: str, patient: Patient | None, **context: Any
-) -> HttpResponse:
-    base = {
-        **admin_site.each_context(request),
-        "title": f"New course for {patient.full_name}" if patient else "New course",
-        "crumbs": [{"label": "Courses", "url": reverse("admin:scheduling_course_changelist")}],
-        "step": step,
-        "patient": patient,
-    }
-    return TemplateResponse(request, f"desk/new_course_{step}.html", {**base, **context})

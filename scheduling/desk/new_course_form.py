@@ -80,9 +80,13 @@ class NewCourseForm(forms.Form):
         sites: QuerySet[Site],
         today: date,
         waiting: Course | None = None,
+        like: Course | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs["initial"] = first_wishes(patient, sites, today) if waiting is None else stored_wishes(waiting)
+        if like is not None:
+            days = ("earliest_start", "latest_start")  # those of the course that is copied are past
+            kwargs["initial"] |= {name: wish for name, wish in stored_wishes(like).items() if name not in days}
         super().__init__(*args, **kwargs)
         self.patient, self.today, self.waiting = patient, today, waiting
         rows = bookable_versions(sites)
@@ -95,7 +99,16 @@ class NewCourseForm(forms.Form):
         self.fields["site"].queryset = sites  # type: ignore[attr-defined]
         self.fields["version"].queryset = rows  # type: ignore[attr-defined]
         self.fields["version"].choices = self.fields["version"].group(versions)  # type: ignore[attr-defined]
+        if like is not None:
+            self._begin_as(like, versions)
+        elif len(versions) == 1:
+            self.initial.setdefault("version", versions[0])
         self.anchored = {version.pk for version in versions if version.has_anchor}
+
+    def _begin_as(self, like: Course, versions: Iterable[Any]) -> None:
+        """The newest version of the protocol that is copied: the course's own may be superseded."""
+        newest = [version for version in versions if version.protocol_id == like.version.protocol_id]
+        self.initial["version"] = newest[0] if newest else None
 
     def clean_earliest_start(self) -> date:
         found = self._near(self.cleaned_data["earliest_start"])

@@ -1,54 +1,94 @@
-"""A proposed plan as a page shows it: months, a list, and its cost in words."""
+"""Proposed plans as a page shows them: side by side as months, as lists, with cost and differences in words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from clinic.models import Closure, Resource, Site
-from scheduling.choices import say_costs
+from scheduling.choices import outline_of, say_costs, say_differences, say_usual
 from scheduling.desk.month_calendar import Chip, lay_out_months
 from scheduling.explaining import read_names
 from scheduling.planning import Proposal
 from scheduling.words import label_session, name_code
 
+PLANS_SHOWN = 3
+LETTERS = "ABCDEFGH"
 
-def describe_proposal(proposal: Proposal, *, now: datetime) -> dict[str, Any]:
-    course, plan = proposal.course, proposal.plan
-    site = course.site
-    protocol = proposal.problem.protocol_of(proposal.problem.course(plan.id))
-    names = {visit.code: visit.name for visit in course.version.visit_types.all()}
+
+@dataclass(frozen=True)
+class Wording:
+    """What plans of one course are described with, read once for all of them."""
+
+    site: Site
+    visits: Mapping[str, str]
+    resources: Mapping[str, str]
+    kinds: Mapping[str, str]
+
+
+def describe_proposals(proposal: Proposal, *, now: datetime) -> list[dict[str, Any]]:
+    """The plan and its alternatives, the cheapest first, in months that stand beside each other."""
+    proposals = [proposal, *proposal.alternatives]
+    wording = read_wording(proposal)
+    plans = [_describe_visits(one, wording) for one in proposals]
+    chips = [chips_of_plan(plan) for plan in plans]
+    days = [chip.starts.date() for of_plan in chips for chip in of_plan]
+    span, today = (min(days), max(days)), now.astimezone(wording.site.zone).date()
+    closed = closed_days(wording.site, [chip for of_plan in chips for chip in of_plan])
+    for letter, plan, of_plan, one in zip(LETTERS, plans, chips, proposals, strict=False):
+        plan["letter"] = letter
+        plan["months"] = lay_out_months(of_plan, today=today, closed=closed, span=span)
+        plan["cost"] = say_costs(one, kinds=wording.kinds)
+        plan["differences"] = say_differences(proposal, one) if one is not proposal else []
+        plan["usual"] = say_usual(outline_of(one))
+        plan["proposal"] = one
+    return plans
+
+
+def read_wording(proposal: Proposal) -> Wording:
+    site = proposal.course.site
+    return Wording(
+        site,
+        {visit.code: visit.name for visit in proposal.course.version.visit_types.all()},
+        {str(pk): name for pk, name in Resource.objects.filter(site=site).values_list("pk", "name")},
+        read_names(site).kinds,
+    )
+
+
+def _describe_visits(proposal: Proposal, wording: Wording) -> dict[str, Any]:
+    protocol = proposal.problem.protocol_of(proposal.problem.course(proposal.plan.id))
     order = {track.name: index for index, track in enumerate(protocol.tracks)}
-    resources = {str(pk): name for pk, name in Resource.objects.filter(site=site).values_list("pk", "name")}
     rows: list[dict[str, Any]] = []
-    for placed in sorted(plan.sessions, key=lambda session: session.start):
-        starts = placed.start.astimezone(site.zone)
+    for placed in sorted(proposal.plan.sessions, key=lambda session: session.start):
         track = protocol.by_name[placed.track]
         visit = track.visit_of(track.slots[placed.number - 1])
         minutes = protocol.visits[visit].minutes
         rows.append(
             {
-                "starts": starts,
-                "ends": (placed.start + timedelta(minutes=minutes)).astimezone(site.zone),
+                "starts": placed.start.astimezone(wording.site.zone),
+                "ends": (placed.start + timedelta(minutes=minutes)).astimezone(wording.site.zone),
                 "label": label_session(placed.track, placed.number, several=len(order) > 1),
-                "visit": names.get(visit, name_code(visit)),
-                "where": _join_resources(placed.holds, resources),
+                "visit": wording.visits.get(visit, name_code(visit)),
+                "where": _join_resources(placed.holds, wording),
                 "track": order[placed.track] % 4,
             }
         )
-    chips = [Chip(row["starts"], row["label"], "proposed", "Proposed", row["track"]) for row in rows]
-    today = now.astimezone(site.zone).date()
-    cost = say_costs(proposal, kinds=read_names(site).kinds)
-    closed = closed_days(site, chips)
-    return {"rows": rows, "months": lay_out_months(chips, today=today, closed=closed), "cost": cost}
+    return {"rows": rows, "first": rows[0], "last": rows[-1]}
 
 
-def _join_resources(holds: Any, resources: Mapping[str, str]) -> str:
-    return ", ".join(dict.fromkeys(resources.get(hold.resource, "") for hold in holds))
+def chips_of_plan(plan: Mapping[str, Any]) -> list[Chip]:
+    return [Chip(row["starts"], row["label"], "proposed", "Proposed", row["track"]) for row in plan["rows"]]
 
 
-def closed_days(site: Site, chips: list[Chip]) -> dict[date, str]:
+def _join_resources(holds: Any, wording: Wording) -> str:
+    """A seat that a change to be tried would add has no name yet: it is one more of its kind."""
+    names = (wording.resources.get(h.resource, f"one more {wording.kinds.get(h.kind, h.kind)}") for h in holds)
+    return ", ".join(dict.fromkeys(names))
+
+
+def closed_days(site: Site, chips: Sequence[Chip]) -> dict[date, str]:
     """The site's closures in the months of these chips."""
     if not chips:
         return {}

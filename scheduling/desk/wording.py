@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import time, timedelta
 from typing import Any
@@ -44,6 +45,7 @@ def describe_relaxations(relaxations: Sequence[Mapping[str, Any]], *, course: Co
         {
             "text": say_relaxation(item, course.site, names),
             "try": _trial_of(item, course),
+            "suppose": json.dumps(item, separators=(",", ":")),
             "who": _say_who(item, course),
         }
         for item in relaxations
@@ -56,6 +58,15 @@ def say_also_free(span: Interval | None, site: Site) -> str:
         return ""
     way = Relaxation("free_patient", start=span.start, end=span.end)
     return f"This holds if you {way_in_words(local_to(way, site.zone))}. Other days keep the hours as they are."
+
+
+def say_supposed(way: Relaxation | None, course: Course) -> str:
+    """What a plan that is only looked at rests on, and who could make it so; empty where on nothing."""
+    if way is None:
+        return ""
+    names = read_names(course.site, several=True, latest=course.latest_start)
+    who = _say_who({"type": way.type}, course)
+    return f"This is how it would be if you {way_in_words(way, names)}{f' ({who})' if who else ''}."
 
 
 def _say_who(item: Mapping[str, Any], course: Course) -> str:

@@ -63,6 +63,7 @@ def test_the_form_begins_with_what_is_known_of_the_patient(at_desk, patient, sit
         "latest_start": "2026-12-07",
         "preferred_time": time(14, 30),
         "availability": {"mon": [["08:00", "12:00"]]},
+        "version": version,  # the only one there is
     }
 
 
