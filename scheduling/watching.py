@@ -42,9 +42,10 @@ class Watch:
 
 def find_watch(session: Session) -> Watch | None:
     """None where the visit has no monitoring, or the patient is not here."""
-    spans = stage_spans(session.visit_type)
-    watched = [span for span in spans if span.stage.is_monitoring]
-    if not watched or session.status != SessionStatus.ARRIVED:
+    if session.status != SessionStatus.ARRIVED:
+        return None
+    watched = [span for span in stage_spans(session.visit_type) if span.stage.is_monitoring]
+    if not watched:
         return None
     treated = timedelta(minutes=treatment_span(session.visit_type)[1])
     # Where the visit would have started, had the treatment been given as planned.

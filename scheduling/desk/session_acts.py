@@ -1,4 +1,4 @@
-"""The buttons of a session: arrived, completed, missed, undo, cancel, move. Each is one POST and one call."""
+"""The buttons of a session: arrived, treated, completed, missed, undo, cancel, move. Each is one POST and one call."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from django.utils import timezone
 
 from clinic.models import User
 from protocols.models.visit import Place
-from scheduling.attendance import mark_arrived, mark_completed, mark_missed, undo_attendance
+from scheduling.attendance import mark_arrived, mark_completed, mark_missed, mark_treated, undo_attendance
 from scheduling.desk.acting import go_back, press, read_seen_at
 from scheduling.desk.base import staff_of
 from scheduling.models import MissedReason, Session, SessionStatus
 from scheduling.moving import cancel_session, move_session
 from scheduling.refusals import refuse
-from scheduling.words import say_moment
+from scheduling.words import say_moment, say_time
 
-ARRIVED, COMPLETED, MISSED, UNDO, CANCEL, MOVE = "arrived", "completed", "missed", "undo", "cancel", "move"
-ACTS = {ARRIVED, COMPLETED, MISSED, UNDO, CANCEL, MOVE}
+ARRIVED, TREATED, COMPLETED, MISSED = "arrived", "treated", "completed", "missed"
+UNDO, CANCEL, MOVE = "undo", "cancel", "move"
+ACTS = {ARRIVED, TREATED, COMPLETED, MISSED, UNDO, CANCEL, MOVE}
 FURTHEST = timedelta(days=2 * 366)
 RELOAD = "This page was not complete. Nothing was changed; please try once more."
 
@@ -38,7 +39,7 @@ def acts_for(session: Session, *, now: datetime) -> tuple[str, ...]:
         case SessionStatus.UNRECORDED:
             return (COMPLETED, MISSED)
         case SessionStatus.ARRIVED:
-            return (COMPLETED, MISSED, UNDO)
+            return (COMPLETED, UNDO) if session.treated_at else (COMPLETED, MISSED, UNDO)
         case SessionStatus.COMPLETED | SessionStatus.MISSED:
             return (UNDO,)
     return ()
@@ -56,6 +57,24 @@ def act_on_session(request: HttpRequest, session: Session, act: str) -> HttpResp
 def _arrive(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:
     mark_arrived(session, now=now, by=by, seen_at=seen_at)
     return f"{session.patient.full_name} has arrived."
+
+
+def _treat(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:
+    at = read_clock(request.POST.get("at", ""), session, now=now)
+    watch = mark_treated(session, at=at, now=now, by=by, seen_at=seen_at)
+    until = say_time(watch.until.astimezone(session.site.zone))
+    return f"Treatment given. {session.patient.full_name} is watched until {until} at least."
+
+
+def read_clock(posted: str, session: Session, *, now: datetime) -> datetime:
+    """A time of the visit's day by the clock of its site; now where none is given."""
+    if not posted:
+        return now
+    try:
+        at = time.fromisoformat(posted).replace(second=0, microsecond=0, tzinfo=None)
+    except ValueError:
+        raise refuse("Time: give the time at which the treatment was given, such as 9:30 AM.") from None
+    return datetime.combine(session.local_date, at, session.site.zone)
 
 
 def _complete(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:
@@ -113,4 +132,4 @@ def read_start(posted: Any, session: Session, *, now: datetime) -> datetime | No
         return None
 
 
-DO = {ARRIVED: _arrive, COMPLETED: _complete, MISSED: _miss, UNDO: _undo, CANCEL: _cancel, MOVE: _move}
+DO = {ARRIVED: _arrive, TREATED: _treat, COMPLETED: _complete, MISSED: _miss, UNDO: _undo, CANCEL: _cancel, MOVE: _move}

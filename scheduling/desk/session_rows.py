@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -15,6 +15,9 @@ from scheduling.desk.month_calendar import Chip
 from scheduling.desk.session_acts import acts_for
 from scheduling.models import Session
 from scheduling.words import label_of
+
+# A date lies within so much of its noon in UTC, wherever its clock is.
+AROUND = timedelta(hours=36)
 
 
 def for_rows(sessions: QuerySet[Session]) -> QuerySet[Session]:
@@ -28,11 +31,17 @@ def read_tracks(version_id: int) -> dict[int, int]:
     return dict(Track.objects.filter(version_id=version_id).values_list("pk", "position"))
 
 
-def today_at(sites: QuerySet[Site], *, now: datetime, days: int = 0) -> Q:
+def today_at(sites: Iterable[Site], *, now: datetime, days: int = 0) -> Q:
     """Sessions on today's date, or days later, by each site's own clock."""
+    return on_dates({site.pk: now.astimezone(site.zone).date() + timedelta(days=days) for site in sites})
+
+
+def on_dates(dates: Mapping[int, date]) -> Q:
+    """Sessions of a date at each site. The instants around it are named too: they are what the index is over."""
     found = Q(pk__in=[])
-    for site in sites:
-        found |= Q(site=site, local_date=now.astimezone(site.zone).date() + timedelta(days=days))
+    for site_id, on in dates.items():
+        noon = datetime.combine(on, time(12), UTC)
+        found |= Q(site=site_id, local_date=on, start__gte=noon - AROUND, start__lt=noon + AROUND)
     return found
 
 
