@@ -188,8 +188,8 @@ def _write(
     protocol = problem.protocol_of(attempt.posed)
     given = {at.key for at in attempt.posed.locked}
     placed = {at.key: at for at in plan.sessions if at.key not in given}
-    rows = {**attempt.rows, **_find_homes(attempt.homeless, placed.values())}
-    _renumber(rows, now=now)
+    rows = {**attempt.rows, **find_homes(attempt.homeless, placed.values())}
+    renumber(rows, now=now)
     moved = move_rows(course, protocol, {k: (rows[k], at) for k, at in placed.items() if k in rows}, now=now)
     new = [at for key, at in placed.items() if key not in rows]
     inserted = insert_sessions(course, protocol, new, now=now, by=by)
@@ -198,7 +198,7 @@ def _write(
     return [*inserted, *moved]
 
 
-def _find_homes(rows: Sequence[Session], placed: Collection[engine.PlacedSession]) -> dict[Key, Session]:
+def find_homes(rows: Sequence[Session], placed: Collection[engine.PlacedSession]) -> dict[Key, Session]:
     """Which row takes which place: first those whose own time is among them, then the others in their order."""
     homes: dict[Key, Session] = {}
     for track in {row.track.name for row in rows}:
@@ -210,7 +210,7 @@ def _find_homes(rows: Sequence[Session], placed: Collection[engine.PlacedSession
     return homes
 
 
-def _renumber(rows: Mapping[Key, Session], *, now: datetime) -> None:
+def renumber(rows: Mapping[Key, Session], *, now: datetime) -> None:
     """Upwards one by one, each takes a number that the one before has just left; out of the way first where not."""
     changed = [(number, row) for (_, number), row in sorted(rows.items()) if row.number != number]
     if any(number > row.number for number, row in changed):

@@ -18,16 +18,19 @@ FOR_ALTERNATIVES, FOR_THE_LEFT, FOR_REASONS = 0.5, 0.3, 0.15
 """Shares of the time that improvement leaves to what comes after it, where that is wanted."""
 
 
-def plan(problem: Problem, *, time_limit: float, seed: int = 0, alternatives: int = 0) -> Result:
+def plan(
+    problem: Problem, *, time_limit: float, seed: int = 0, alternatives: int = 0, reasons: bool = True
+) -> Result:
     """Place every course of a problem, or say why one cannot be placed.
 
     `time_limit` is in seconds; it only cuts short what would take longer. The same problem, limit and seed give the
     same answer unless it did. A course without a plan is `infeasible` when that is proven, else `unknown`.
     With `alternatives`, up to so many further plans of each planned course; an intake leaves them half of the time.
+    Without `reasons` nobody is told why a course has no plan, which takes its time too.
     """
     began = time.monotonic()
     deadline = began + time_limit
-    intake = Intake(problem, deadline)
+    intake = Intake(problem, deadline, reasons)
     place_all(intake)
     kept_back = max(FOR_ALTERNATIVES if alternatives else 0, FOR_THE_LEFT if intake.left() else 0)
     intake.until = deadline - time_limit * kept_back

@@ -29,6 +29,8 @@ class Intake:
     problem: Problem
     until: float
     """When to stop, on the monotonic clock; whoever leads the planning may move it."""
+    reasons: bool = True
+    """Whether somebody wants to know why a course has no plan, and what would help."""
 
     def __post_init__(self) -> None:
         first, last, tail = reach_of(self.problem)
@@ -130,6 +132,8 @@ class Intake:
             return CoursePlan(course.id, PLANNED, draft.sessions, draft.cost, optimal)
         if not draft.is_impossible:
             return CoursePlan(course.id, UNKNOWN, message="The time ran out before a plan was found or ruled out.")
+        if not self.reasons:
+            return CoursePlan(course.id, INFEASIBLE)
         if len(self.courses) > 1 and self.out_of_time():
             return CoursePlan(course.id, INFEASIBLE, message=LATE)
         why = explain(self.problem, course, self._others(course), self.out_of_time)
