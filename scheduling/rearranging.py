@@ -27,7 +27,7 @@ from scheduling.replanning import REACH, may_move
 from scheduling.seating import label, local_iso, lock_seats, refuse_session
 from scheduling.shifting import move_rows
 from scheduling.snapshots import Numbered, number_rows, read_problem
-from scheduling.words import say_moved
+from scheduling.words import say_moved, say_reseated
 
 TIME_LIMIT = 3.0
 BETWEEN_VISITS = {"gap", "link", "overlap"}
@@ -36,6 +36,7 @@ ELSEWHERE = "This date is not at the clinic: the front desk moves it, and the vi
 OTHERS_STAY = "The other visits of the course cannot move so that it fits."
 TOO_MANY = "That no more than {most} other visits move is not enough for it to fit."
 NOT_AS_SHOWN = "What would have to move is not what was shown any more. Nothing was changed; please look again."
+NOT_THERE = "That place is not free for the whole visit at this time."
 TAKEN = "Seats were taken while the visits were planned again. Nothing was changed; please look again."
 
 
@@ -80,12 +81,13 @@ class Question:
     """Where a session shall go, and what may move for it.
 
     At `most` so many other visits move, whatever their number where it is None. With `following` those after it move
-    along with their windows, as after a pause, and those before it stay.
+    along with their windows, as after a pause, and those before it stay. `on` is the resource it shall sit on.
     """
 
     start: datetime
     most: int | None = None
     following: bool = False
+    on: int | None = None
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,20 @@ class Found:
 
 
 def propose_move(
-    session: Session, *, start: datetime, now: datetime, most: int | None = None, following: bool = False
+    session: Session,
+    *,
+    start: datetime,
+    now: datetime,
+    most: int | None = None,
+    following: bool = False,
+    on: int | None = None,
 ) -> Rearrangement:
     """What has to move with a session that starts at `start`: nothing else if that can be, else as few as can be.
 
     Sessions that have begun or were recorded, dates elsewhere, and what staff have set by an override never move along.
     """
     course = Course.objects.select_related("site", "version").get(pk=session.course_id)
-    question = _ask(start, most, following)
+    question = _ask(start, most, following, on)
     try:
         return find_moves(course, session, question, now=now).shown
     except BookingRefused as refused:
@@ -124,12 +132,13 @@ def rearrange(
     seen_at: datetime | None = None,
     most: int | None = None,
     following: bool = False,
+    on: int | None = None,
 ) -> list[Session]:
     """Move the session and what must move with it, all or nothing; those that moved, in the order of their times.
 
-    `expected` is the fingerprint of what was shown, asked for with the same `most` and `following`. Each keeps its UID.
+    `expected` is the fingerprint of what was shown, asked for with the same `most`, `following` and `on`. UIDs stay.
     """
-    question = _ask(start, most, following)
+    question = _ask(start, most, following, on)
     with booking_transaction():
         course = lock_course(session.course_id)
         session = lock_session(session.pk, seen_at=seen_at)
@@ -149,13 +158,13 @@ def move_as_shown(
             with recording([course], kind=ChangeKind.MOVED, summary="", now=now, by=by) as kept:
                 moved = _write(course, found, now=now)
                 at = next((row for row in moved if row.pk == session.pk), session)
-                kept.summary = say_moved(at, len(moved) - 1)
+                kept.summary = say_moved(at, len(moved) - 1) if moved else say_reseated(at)
             return moved
     raise refuse_session(session, TAKEN, rule="seat")
 
 
-def _ask(start: datetime, most: int | None, following: bool) -> Question:
-    return Question(start.replace(second=0, microsecond=0), most, following)
+def _ask(start: datetime, most: int | None, following: bool, on: int | None) -> Question:
+    return Question(start.replace(second=0, microsecond=0), most, following, on)
 
 
 def _find_as_shown(course: Course, session: Session, question: Question, expected: str, now: datetime) -> Found:
@@ -180,6 +189,27 @@ def _write(course: Course, found: Found, *, now: datetime) -> list[Session]:
 
 def find_moves(course: Course, session: Session, question: Question, *, now: datetime) -> Found:
     """The moves, or BookingRefused with every reason against them."""
+    found = _find_moves(course, session, question, now=now)
+    return found if question.on is None else _sit_on(found, session, question.on)
+
+
+def _sit_on(found: Found, session: Session, resource_id: int) -> Found:
+    """The same moves, the session on the resource that it was asked for; the visit's other seats follow."""
+    key, course = (session.track.name, session.number), found.posed.courses[0]
+    kind = next((resource.kind for resource in found.posed.resources if resource.id == str(resource_id)), "")
+    at = next(at for at in found.plan.sessions if at.key == key)
+    day = local_date(found.posed, at)
+    offers = engine.seats_on(
+        found.posed, course.id, *key, kind, fixed=found.plan.sessions, from_date=day, to_date=day
+    ).get(str(resource_id), [])
+    seats = next((offer.holds for offer in offers if offer.start == at.start), None)
+    if seats is None:
+        raise refuse_session(session, NOT_THERE, rule="seat")
+    there = tuple(replace(other, holds=seats) if other.key == key else other for other in found.plan.sessions)
+    return replace(found, plan=replace(found.plan, sessions=there))
+
+
+def _find_moves(course: Course, session: Session, question: Question, *, now: datetime) -> Found:
     refuse_unmovable(session, question.start, now)
     if session.visit_type.place == Place.EXTERNAL:
         raise refuse_session(session, ELSEWHERE, rule="status")

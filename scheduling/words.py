@@ -37,6 +37,12 @@ def say_moved(session: Session, others: int) -> str:
     return f"{told}, and {count_of(others, 'other visit')} with it" if others > 0 else told
 
 
+def say_reseated(session: Session) -> str:
+    """What a move does that keeps the time: Visit 3 on Tue, Dec 1 sits elsewhere at its time."""
+    several = session.course.version.tracks.count() > 1
+    return f"{label_of(session, several=several)} on {say_short_day(session.local_date)} sits elsewhere at its time"
+
+
 def say_time(moment: datetime | time) -> str:
     return f"{moment:%I:%M %p}".lstrip("0")
 

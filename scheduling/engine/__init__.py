@@ -1,9 +1,11 @@
 """The planning engine: a Problem in, a Result out; no clock but the time limit's.
 
-    plan(problem, *, time_limit, seed=0, alternatives=0) -> Result
+    plan(problem, *, time_limit, seed=0, alternatives=0, reasons=True) -> Result
+    least_moves(problem) -> int
     check(problem, result) -> list[Violation]
     cost(problem, result) -> CostParts
     legal_starts(problem, course_id, track, number, *, fixed=None, from_date=None, to_date=None) -> list[Offer]
+    seats_on(problem, course_id, track, number, kind, *, fixed=None, from_date, to_date) -> {resource: list[Offer]}
     openings(problem, visit, from_date, to_date) -> list[Offer]
     Around(problem, time_limit=).plan({key: start}, most=None) -> CoursePlan
     fill(problem, windows, out_of_time) -> Filling
@@ -23,7 +25,8 @@ from .cost import cost
 from .document import read_problem, read_relaxation, read_result, write_problem, write_result
 from .faults import FormatError
 from .intervals import Interval, without
-from .offers import Offer, legal_starts, openings
+from .many.least import least_moves
+from .offers import Offer, legal_starts, openings, seats_on
 from .problem import (
     Booking,
     Course,
@@ -100,6 +103,7 @@ __all__ = [
     "cost",
     "fill",
     "in_words",
+    "least_moves",
     "legal_starts",
     "local_to",
     "minutes_of",
@@ -114,6 +118,7 @@ __all__ = [
     "read_result",
     "reason_in_words",
     "relaxed",
+    "seats_on",
     "way_in_words",
     "without",
     "worth_saying",

@@ -63,9 +63,7 @@ def legal_starts(
     """
     course, protocol = problem.course(course_id), problem.protocol_of(problem.course(course_id))
     key: Key = (track, number)
-    if track not in protocol.by_name or not 1 <= number <= len(protocol.by_name[track].slots):
-        raise ValueError(f"course {course_id} has no session {track} {number}")
-    others = {s.key: s for s in (fixed if fixed is not None else (*course.locked, *course.current)) if s.key != key}
+    others = _others(problem, course, key, fixed)
     missing = {(t.name, s.number) for t in protocol.tracks for s in t.slots} - set(others) - {key}
     if missing:
         raise ValueError(f"fixed lacks the session {min(missing)[0]} {min(missing)[1]} of course {course_id}")
@@ -74,17 +72,69 @@ def legal_starts(
     if first > last:
         return []
     visit = protocol.visit_of(*key)
-    line = Timeline(problem, first.toordinal(), last.toordinal(), _tail(protocol.visits.values()))
-    board = Board(problem, line)
-    for other in problem.courses:
-        mine = list(others.values()) if other.id == course_id else [*other.locked, *other.current]
-        board.take(_seat_time(problem, board, other, mine))
-    starts = body_set(problem, course, line)[visit.minutes]
+    board = _board_beside(problem, course, others, first, last)
+    starts = body_set(problem, course, board.line)[visit.minutes]
     found = board.seatable(visit, starts, None).get(None, 0)
-    near = [others[k] for k in ((track, number - 1), (track, number + 1)) if k in others]
-    likes = [(hold.resource, hold.seat) for session in near for hold in session.holds]
     judge = _Judge(problem, course, key, others, hours)
-    return [offer for offer in _offers(board, visit, found, likes) if judge.allows(offer.start)]
+    return [offer for offer in _offers(board, visit, found, _likes(key, others)) if judge.allows(offer.start)]
+
+
+def seats_on(
+    problem: Problem,
+    course_id: str,
+    track: str,
+    number: int,
+    kind: str,
+    *,
+    fixed: Sequence[PlacedSession] | None = None,
+    from_date: date,
+    to_date: date,
+) -> dict[str, list[Offer]]:
+    """By resource of a kind: where the session could begin on it, open, all seats free, the patient can come, not past.
+
+    Asked of one who would have the visit on a certain device. `fixed` as in `legal_starts`; gaps, links and windows are
+    not asked. The visit's first hold of the kind is the one on the resource; a visit without one has no such starts.
+    """
+    course, protocol = problem.course(course_id), problem.protocol_of(problem.course(course_id))
+    key: Key = (track, number)
+    others = _others(problem, course, key, fixed)
+    if from_date > to_date:
+        return {}
+    visit = protocol.visit_of(*key)
+    board = _board_beside(problem, course, others, from_date, to_date)
+    found = board.seatable(visit, body_set(problem, course, board.line)[visit.minutes], kind)
+    likes = _likes(key, others)
+    return {
+        resource: _offers(board, visit, starts, likes, kind, resource)
+        for resource, starts in found.items()
+        if resource is not None
+    }
+
+
+def _others(
+    problem: Problem, course: Course, key: Key, fixed: Sequence[PlacedSession] | None
+) -> dict[Key, PlacedSession]:
+    track, number = key
+    by_name = problem.protocol_of(course).by_name
+    if track not in by_name or not 1 <= number <= len(by_name[track].slots):
+        raise ValueError(f"course {course.id} has no session {track} {number}")
+    return {s.key: s for s in (fixed if fixed is not None else (*course.locked, *course.current)) if s.key != key}
+
+
+def _likes(key: Key, others: dict[Key, PlacedSession]) -> list[Seat]:
+    """The seats of the sessions around one."""
+    near = [others[k] for k in ((key[0], key[1] - 1), (key[0], key[1] + 1)) if k in others]
+    return [(hold.resource, hold.seat) for session in near for hold in session.holds]
+
+
+def _board_beside(problem: Problem, course: Course, others: dict[Key, PlacedSession], first: date, last: date) -> Board:
+    """The seats of some dates, with everybody on them but the session that is asked about."""
+    tail = _tail(problem.protocol_of(course).visits.values())
+    board = Board(problem, Timeline(problem, first.toordinal(), last.toordinal(), tail))
+    for other in problem.courses:
+        mine = list(others.values()) if other.id == course.id else [*other.locked, *other.current]
+        board.take(_seat_time(problem, board, other, mine))
+    return board
 
 
 class _Judge:
@@ -168,13 +218,20 @@ def _seat_time(
     return out
 
 
-def _offers(board: Board, visit: Visit, starts: int, likes: Iterable[Seat]) -> list[Offer]:
+def _offers(
+    board: Board,
+    visit: Visit,
+    starts: int,
+    likes: Iterable[Seat],
+    kind: str | None = None,
+    resource: str | None = None,
+) -> list[Offer]:
     likes, line = list(likes), board.line
     out = []
     for day in range(line.first, line.last + 1):
         begin, end = line.midnight(day), line.midnight(day + 1)
         for index in members(starts >> begin & ones(0, end - begin), begin):
-            holds = board.assign(visit, index, None, None, likes)
+            holds = board.assign(visit, index, kind, resource, likes)
             if holds is not None:
                 out.append(Offer(line.instant(index), holds))
     return out

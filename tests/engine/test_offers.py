@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from scheduling.engine import check, legal_starts, openings, plan, read_problem
+from scheduling.engine import check, legal_starts, openings, plan, read_problem, seats_on
 
 from .cast import (
     BARE,
@@ -90,6 +90,28 @@ def test_a_session_that_is_unknown_or_siblings_that_are_missing_are_refused():
         legal_starts(clinic(), "c1", "dose", 3)
     with pytest.raises(ValueError, match="fixed lacks the session dose 1 of course c1"):
         legal_starts(clinic(), "c1", "dose", 2)
+
+
+def test_where_a_session_may_sit_is_said_by_resource_with_its_other_seats():
+    """Chair 2 is taken until three, the one nurse at noon; windows and gaps are not asked."""
+    taken = (
+        booking("chair-2", "2026-12-07T08:00", "2026-12-07T15:00"),
+        booking("nurse-1", "2026-12-07T12:00", "2026-12-07T13:00"),
+    )
+    problem = clinic(grid=60, bookings=taken, now=at("2026-12-07T10:01"))
+    fixed = (session(1, "2026-12-01T09:00"),)
+    found = seats_on(problem, "c1", "dose", 2, "chair", fixed=fixed, from_date=MONDAY, to_date=MONDAY)
+    hours = {chair: clock(offers) for chair, offers in found.items()}
+    assert hours == {
+        "chair-1": ["07 11:00", "07 13:00", "07 14:00", "07 15:00", "07 16:00"],
+        "chair-2": ["07 15:00", "07 16:00"],
+    }
+    assert [(hold.kind, hold.resource) for hold in found["chair-2"][0].holds] == [
+        ("chair", "chair-2"),
+        ("nurse", "nurse-1"),
+    ]
+    assert seats_on(problem, "c1", "dose", 2, "laser", fixed=fixed, from_date=MONDAY, to_date=MONDAY) == {}
+    assert seats_on(problem, "c1", "dose", 2, "chair", fixed=fixed, from_date=TUESDAY, to_date=MONDAY) == {}
 
 
 @pytest.mark.parametrize("family", SINGLE + LINKED)

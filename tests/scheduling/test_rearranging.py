@@ -171,6 +171,52 @@ def test_a_visit_put_where_it_is_moves_nothing(course: Course) -> None:
     assert rows() == before
 
 
+# On a certain resource
+
+
+def seats(session: Session) -> list[str]:
+    return list(session.holds.values_list("resource__name", flat=True))
+
+
+def test_a_visit_is_put_on_the_resource_that_was_asked_for(course: Course, site: Site, tmp_path: Path) -> None:
+    other = factories.make_resource(site=site, kind="chair", name="Chair 2")
+    second = course.sessions.get(number=2)
+    start = second.start + timedelta(hours=1)
+    shown = propose_move(second, start=start, now=NOW, on=other.pk)
+    take(second, shown, on=other.pk)
+    second.refresh_from_db()
+    assert (second.start, seats(second), second.sequence) == (start, ["Chair 2"], 1)
+    assert judge(course, tmp_path, now=NOW) == []
+
+
+def test_a_visit_on_another_resource_at_its_time_is_told_to_nobody(course: Course, site: Site) -> None:
+    other = factories.make_resource(site=site, kind="chair", name="Chair 2")
+    second = course.sessions.get(number=2)
+    told = Notice.objects.count()
+    shown = propose_move(second, start=second.start, now=NOW, on=other.pk)
+    assert (shown.is_possible, shown.shifts, take(second, shown, on=other.pk)) == (True, (), [])
+    second.refresh_from_db()
+    assert (seats(second), second.sequence, Notice.objects.count()) == (["Chair 2"], 0, told)
+
+
+def test_a_resource_that_is_taken_or_of_no_use_to_the_visit_is_refused(
+    course: Course, site: Site, chair: Resource
+) -> None:
+    second = course.sessions.get(number=2)
+    busy = factories.make_resource(site=site, kind="chair", name="Chair 2")
+    lamp = factories.make_resource(site=site, kind="lamp", name="Lamp")
+    other = make_course(patient=factories.make_patient(site=site), version=course.version)
+    put_session(other, number=1, start=second.start, seats=(busy,))
+    before = rows()
+    for resource in (busy, lamp):
+        shown = propose_move(second, start=second.start, now=NOW, on=resource.pk)
+        assert [r.message for r in shown.refusals] == ["That place is not free for the whole visit at this time."]
+    shown = propose_move(second, start=second.start, now=NOW, on=chair.pk)
+    with pytest.raises(BookingRefused, match="That place is not free"):
+        take(second, shown, on=busy.pk)
+    assert rows() == before
+
+
 # What never moves
 
 
