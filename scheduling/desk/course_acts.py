@@ -1,18 +1,13 @@
-"""The buttons of a course: stop it, decide at a decision point, tick a gate."""
+"""The buttons of a course: decide at a decision point, tick a gate."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
-from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from protocols.models import DecisionPoint, Gate
-from scheduling.booking import stop_course
 from scheduling.decisions import decide
 from scheduling.desk.acting import find_row, go_back, refusals_told
 from scheduling.desk.base import staff_of
@@ -24,36 +19,6 @@ from scheduling.refusals import refuse
 
 def page_of(course: Course) -> str:
     return reverse("admin:scheduling_course_change", args=[course.pk])
-
-
-def show_stopping(request: HttpRequest, admin_site: AdminSite, course: Course) -> HttpResponse:
-    """Ask for the reason and say what goes; a POST stops the course."""
-    now = timezone.now()
-    reason = request.POST.get("reason", "").strip()
-    error = ""
-    if request.method == "POST":
-        if not reason or len(reason) > 200:
-            error = "Reason: say in a few words why the course ends."
-        else:
-            with refusals_told(request) as refused:
-                stop_course(course, reason=reason, now=now, by=staff_of(request))
-            if not refused:
-                messages.success(request, "The course is stopped. The patient is told within a few minutes.")
-            return HttpResponseRedirect(page_of(course))
-    context: dict[str, Any] = {
-        **admin_site.each_context(request),
-        "title": "Stop the course",
-        "crumbs": [
-            {"label": "Courses", "url": reverse("admin:scheduling_course_changelist")},
-            {"label": str(course.patient), "url": page_of(course)},
-        ],
-        "course": course,
-        "page": page_of(course),
-        "to_come": list(course.sessions.to_come(now=now).select_related("track")),
-        "reason": reason,
-        "error": error,
-    }
-    return TemplateResponse(request, "desk/stop.html", context)
 
 
 def decide_at_point(request: HttpRequest, course: Course, point_id: str) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""One course: its visits as months and as a list, what is open, what was said to the patient."""
+"""One course: its visits as a timeline of weeks and as a list, what is open, what was said to the patient."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from protocols.models import Gate
+from protocols.models import DecisionPoint, Gate
 from scheduling.decisions import due_decisions
 from scheduling.desk.contact_acts import refuses_mail
-from scheduling.desk.month_calendar import lay_out_months
-from scheduling.desk.proposal_page import closed_days
-from scheduling.desk.session_rows import chips_of, describe_sessions, for_rows, read_tracks
+from scheduling.desk.course_timeline import add_marks, lay_out_timeline, may_be_changed, name_phases
+from scheduling.desk.session_rows import describe_sessions, for_rows
 from scheduling.desk.stranded import mark_stranded, reasons_among
 from scheduling.desk.wording import describe_relaxations, say_availability
 from scheduling.models import Course, CourseStatus, GateRecord, Notice, SessionStatus
@@ -32,30 +31,39 @@ WAITING = (CourseStatus.PLANNING, CourseStatus.INFEASIBLE)
 def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> HttpResponse:
     now = timezone.now()
     today = now.astimezone(course.site.zone).date()
-    tracks = read_tracks(course.version_id)
-    rows = describe_sessions(for_rows(course.sessions.all()), now=now, tracks=tracks)
+    tracks = list(course.version.tracks.prefetch_related("phases"))
+    several = len(tracks) > 1
+    rows = describe_sessions(
+        for_rows(course.sessions.all()), now=now, tracks={track.pk: track.position for track in tracks}
+    )
     mark_stranded(rows, reasons_among([row["session"] for row in rows], now=now))
-    chips = chips_of(rows)
-    notices = name_visits(course.notices.select_related("session__track"), several=len(tracks) > 1)
-    page = reverse("admin:scheduling_course_change", args=[course.pk])
+    notices = name_visits(course.notices.select_related("session__track"), several=several)
+    gates = list(Gate.objects.filter(version_id=course.version_id))
+    records = list(GateRecord.objects.filter(course=course).order_by("met_on", "pk"))
+    decided = list(course.decisions.select_related("decision_point__track", "decided_by"))
+    points = DecisionPoint.objects.filter(version_id=course.version_id)
+    add_marks(rows, gates=[g for g in gates if g.each_visit], records=records, notices=notices, now=now)
+    name_phases(rows, tracks)
     context = {
         **admin_site.each_context(request),
         "title": str(course.patient),
         "crumbs": [{"label": "Courses", "url": reverse("admin:scheduling_course_changelist")}],
         "course": course,
-        "page": page,
+        "page": reverse("admin:scheduling_course_change", args=[course.pk]),
         "rows": rows,
-        "months": lay_out_months(chips, today=today, closed=closed_days(course.site, chips)),
-        "states": [{"state": state, "text": state.label} for state in SessionStatus],
+        "weeks": lay_out_timeline(course, rows, now=now, points=points, decided=decided),
+        "several": several,
         "counts": count_states(rows),
         "next_row": next((row for row in rows if row["session"].status == "booked" and row["starts"] > now), None),
         "due": due_decisions(course, now=now) if course.is_live else [],
         "outcomes": DecisionOutcome.choices,
-        "decided": course.decisions.select_related("decision_point__track", "decided_by"),
-        "gates": course_gates(course, today=today),
+        "decided": decided,
+        "gates": gates_of_course(gates, records, today=today),
         "notices": notices,
         "notice_counts": count_notices(notices),
         "is_waiting": course.status in WAITING,
+        "can_change": may_be_changed(course),
+        "has_open_phase": any(phase.open_ended for track in tracks for phase in track.phases.all()),
         "ways_out": describe_relaxations(course.relaxations, course=course),
         "wishes": wishes_of(course),
         "refuses_mail": refuses_mail(course.patient),
@@ -71,11 +79,13 @@ def count_states(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
 
 def course_gates(course: Course, *, today: date) -> list[dict[str, Any]]:
     """What must be true for the whole course, each with its newest record."""
-    records: dict[int, GateRecord] = {}
-    for record in GateRecord.objects.filter(course=course, session=None).order_by("met_on", "pk"):
-        records[record.gate_id] = record
-    gates = Gate.objects.filter(version_id=course.version_id, each_visit=False)
-    return [_describe_gate(gate, records.get(gate.pk), today=today) for gate in gates]
+    records = GateRecord.objects.filter(course=course).order_by("met_on", "pk")
+    return gates_of_course(Gate.objects.filter(version_id=course.version_id), records, today=today)
+
+
+def gates_of_course(gates: Iterable[Gate], records: Iterable[GateRecord], *, today: date) -> list[dict[str, Any]]:
+    newest = {record.gate_id: record for record in records if record.session_id is None}
+    return [_describe_gate(gate, newest.get(gate.pk), today=today) for gate in gates if not gate.each_visit]
 
 
 def _describe_gate(gate: Gate, record: GateRecord | None, *, today: date) -> dict[str, Any]:

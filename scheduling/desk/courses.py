@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, Max, Min, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
@@ -15,7 +15,9 @@ from django.utils.safestring import SafeString
 from clinic.models import Patient
 from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.base import SiteScopedAdmin, badge
-from scheduling.desk.course_acts import decide_at_point, show_stopping, tick_gate
+from scheduling.desk.changing_page import show_changing
+from scheduling.desk.course_acts import decide_at_point, tick_gate
+from scheduling.desk.course_changes import ACTS
 from scheduling.desk.course_page import WAITING, show_course
 from scheduling.desk.find_patients import find_patients
 from scheduling.desk.new_course import show_new_course
@@ -87,7 +89,8 @@ class CourseAdmin(SiteScopedAdmin):
         return [
             path("<str:pk>/plan/", wrap(self.plan_view), name="desk_course_plan"),
             path("<str:pk>/print/", wrap(self.print_view), name="desk_course_print"),
-            path("<str:pk>/stop/", wrap(self.stop_view), name="desk_course_stop"),
+            path("<str:pk>/stop/", wrap(self.act_view), {"act": "stop"}, name="desk_course_stop"),
+            path("<str:pk>/do/<str:act>/", wrap(self.act_view), name="desk_course_act"),
             path("<str:pk>/decide/<str:point>/", wrap(post_only(self.decide_view)), name="desk_decide"),
             path("<str:pk>/gates/<str:gate>/", wrap(post_only(self.gate_view)), name="desk_gate"),
             *super().get_urls(),
@@ -115,8 +118,12 @@ class CourseAdmin(SiteScopedAdmin):
     def print_view(self, request: HttpRequest, pk: str) -> HttpResponse:
         return show_printed_calendar(request, self.find(request, pk))
 
-    def stop_view(self, request: HttpRequest, pk: str) -> HttpResponse:
-        return show_stopping(request, self.admin_site, self.find(request, pk, "scheduling.change_course"))
+    def act_view(self, request: HttpRequest, pk: str, act: str) -> HttpResponse:
+        course = self.find(request, pk, "scheduling.change_course")
+        if act not in ACTS:
+            raise Http404
+        data = request.POST if request.method == "POST" else None
+        return show_changing(request, self.admin_site, course, ACTS[act](course, data, timezone.now()))
 
     def decide_view(self, request: HttpRequest, pk: str, point: str) -> HttpResponse:
         return decide_at_point(request, self.find(request, pk, "scheduling.decide_course"), point)

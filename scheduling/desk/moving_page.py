@@ -1,4 +1,4 @@
-"""Move one session: the legal times, by day, a week at a time. No other time is offered."""
+"""Move a session: the legal times, a week at a time; alone, with what must move for it, or with all that follow."""
 
 from __future__ import annotations
 
@@ -15,9 +15,17 @@ from django.utils import timezone
 
 from protocols.models.visit import Place
 from scheduling.desk.acting import refusals_told
+from scheduling.desk.moving_together import (
+    ALONE,
+    FOLLOWING,
+    LEDES,
+    MODES,
+    OTHERS,
+    open_starts,
+    show_moving_together,
+)
 from scheduling.desk.session_acts import MOVE, acts_for
 from scheduling.desk.session_rows import read_tracks
-from scheduling.engine import PlacedSession
 from scheduling.models import Session
 from scheduling.planning import legal_times
 from scheduling.words import label_of, say_short_day
@@ -26,15 +34,19 @@ ONE_WEEK = timedelta(weeks=1)
 
 
 def show_moving(request: HttpRequest, admin_site: AdminSite, session: Session) -> HttpResponse:
+    if request.method == "POST":
+        return show_moving_together(request, admin_site, session)
     now = timezone.now()
     today = now.astimezone(session.site.zone).date()
     monday = read_monday(request.GET.get("week", ""), session, today=today)
     is_external = session.visit_type.place == Place.EXTERNAL
-    offers: list[PlacedSession] = []
+    mode = request.GET.get("with", "")
+    mode = mode if mode in LEDES else ALONE
+    starts: list[datetime] = []
     with refusals_told(request):
         if (can_move := MOVE in acts_for(session, now=now)) and not is_external:
             last = monday + timedelta(days=6)
-            offers = legal_times(session, now=now, first_on=max(monday, today), last_on=last)
+            starts = find_starts(session, mode, now=now, first_on=max(monday, today), last_on=last)
     several = len(read_tracks(session.course.version_id)) > 1
     page = reverse("admin:scheduling_session_change", args=[session.pk])
     context = {
@@ -51,7 +63,10 @@ def show_moving(request: HttpRequest, admin_site: AdminSite, session: Session) -
         "session": session,
         "can_move": can_move,
         "is_external": is_external,
-        "days": group_by_day(offers, session),
+        "days": group_by_day(starts, session),
+        "mode": mode,
+        "modes": [{"value": value, "label": label, "is_on": value == mode} for value, label in MODES],
+        "lede": LEDES[mode],
         "monday": monday,
         "sunday": monday + timedelta(days=6),
         "earlier": monday - ONE_WEEK if monday > today else None,
@@ -64,9 +79,15 @@ def show_moving(request: HttpRequest, admin_site: AdminSite, session: Session) -
     return TemplateResponse(request, "desk/move.html", context)
 
 
-def group_by_day(offers: Iterable[PlacedSession], session: Session) -> list[dict[str, Any]]:
+def find_starts(session: Session, mode: str, *, now: datetime, first_on: date, last_on: date) -> list[datetime]:
+    if mode in {OTHERS, FOLLOWING}:
+        return open_starts(session, now=now, first_on=first_on, last_on=last_on, following=mode == FOLLOWING)
+    return [offer.start for offer in legal_times(session, now=now, first_on=first_on, last_on=last_on)]
+
+
+def group_by_day(found: Iterable[datetime], session: Session) -> list[dict[str, Any]]:
     zone = session.site.zone
-    starts = sorted(offer.start.astimezone(zone) for offer in offers)
+    starts = sorted(start.astimezone(zone) for start in found)
     return [
         {"on": on, "times": [{"start": at, "is_now": at == session.start} for at in times]}
         for on, times in groupby(starts, key=datetime.date)

@@ -16,13 +16,17 @@ def page_of(course):
     return reverse("admin:scheduling_course_change", args=[course.pk])
 
 
-def test_the_page_shows_each_visit_in_its_month_and_in_the_list(at_desk, course):
+def test_the_page_shows_each_visit_in_its_week_and_in_the_list(at_desk, course):
     page = at_desk.get(page_of(course))
     starts = [session.local_start for session in course.sessions.order_by("start")]
-    chips = [chip for month in page.context["months"] for week in month.weeks for day in week for chip in day.chips]
+    weeks = page.context["weeks"]
     assert [row["starts"] for row in page.context["rows"]] == starts
-    assert [(chip.starts, chip.state, chip.state_text) for chip in chips] == [
-        (start, "booked", "Booked") for start in starts
+    assert [
+        item["starts"] for week in weeks.rows for day in week.days for item in day.items if "session" in item
+    ] == starts
+    assert [(week.number, week.monday, week.is_now) for week in weeks.rows] == [
+        (1, factories.a_day(), True),
+        (2, factories.a_day(7), False),
     ]
     assert page.context["counts"]["booked"] == 4
 
@@ -30,11 +34,16 @@ def test_the_page_shows_each_visit_in_its_month_and_in_the_list(at_desk, course)
 def test_a_course_is_stopped_with_a_reason_after_a_page_that_says_what_goes(at_desk, course, clerk):
     stop = reverse("admin:desk_course_stop", args=[course.pk])
     asked = at_desk.get(stop)
-    assert [session.number for session in asked.context["to_come"]] == [1, 2, 3, 4]
-    assert at_desk.post(stop, {"reason": "  "}).context["error"] == "Reason: say in a few words why the course ends."
+    assert asked.context["plan"]["summary"] == "4 visits are given up."
+    assert [(row["label"], row["look"]) for row in asked.context["plan"]["rows"]] == [
+        (f"Visit {number}", "gone") for number in (1, 2, 3, 4)
+    ]
+    sent = dict(asked.context["hidden"]) | {"step": "book"}
+    unsaid = at_desk.post(stop, {**sent, "reason": "  "})
+    assert unsaid.context["form"].errors == {"reason": ["Reason: say it in a few words."]}
     assert Course.objects.get(pk=course.pk).status == "booked"
-    done = at_desk.post(stop, {"reason": "Moved away"}, follow=True)
-    assert told(done) == ["The course is stopped. The patient is told within a few minutes."]
+    done = at_desk.post(stop, {**sent, "reason": "Moved away"}, follow=True)
+    assert told(done)[0] == "The course is stopped. The patient is told within a few minutes."
     course.refresh_from_db()
     assert (course.status, course.end_reason) == ("stopped", "Moved away")
     assert set(course.sessions.values_list("status", flat=True)) == {"cancelled"}

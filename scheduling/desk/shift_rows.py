@@ -1,0 +1,103 @@
+"""What an act would do to a course's visits, as a page shows it: the weeks concerned, and a list from old to new."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from scheduling.desk.month_calendar import Chip
+from scheduling.desk.proposal_page import closed_days
+from scheduling.desk.week_rows import Weeks, lay_out_weeks, monday_of
+from scheduling.models import Course, Session
+from scheduling.words import count_of, label_session, say_short_day, say_time
+
+STAYS, MOVES, LEFT, ADDED, GONE = "stays", "moves", "left", "added", "gone"
+NOTHING = "No visit changes."
+VERBS = {MOVES: ("moves", "move"), ADDED: ("is new", "are new"), GONE: ("is given up", "are given up")}
+
+
+class AnyShift(Protocol):
+    """A visit that moves, is new (no old start), or is given up (no new start)."""
+
+    @property
+    def session_id(self) -> int | None: ...
+    @property
+    def track(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def old_start(self) -> datetime | None: ...
+    @property
+    def new_start(self) -> datetime | None: ...
+
+
+def describe_shifts(course: Course, shifts: Sequence[AnyShift], *, now: datetime) -> dict[str, Any]:
+    """`rows` from old to new, `weeks` with what stays around them, and `summary`, a sentence."""
+    zone, several = course.site.zone, course.version.tracks.count() > 1
+    rows = [_describe(shift, zone, several) for shift in shifts]
+    touched = {shift.session_id for shift in shifts}
+    kept = [session for session in course.sessions.live().select_related("track") if session.pk not in touched]
+    items = [item for row in rows for item in _items_of(row)] + [_stay(session, several) for session in kept]
+    today = now.astimezone(zone).date()
+    return {"rows": rows, "weeks": _weeks_around(course, items, today), "summary": summarize(rows)}
+
+
+def summarize(rows: Iterable[dict[str, Any]]) -> str:
+    """How many visits move, are new and are given up, in a sentence."""
+    counts = Counter(row["look"] for row in rows)
+    parts = [f"{count_of(counts[look], 'visit')} {VERBS[look][counts[look] > 1]}" for look in VERBS if counts[look]]
+    return f"{', '.join(parts)}." if parts else NOTHING
+
+
+def _describe(shift: AnyShift, zone: Any, several: bool) -> dict[str, Any]:
+    old = shift.old_start.astimezone(zone) if shift.old_start else None
+    new = shift.new_start.astimezone(zone) if shift.new_start else None
+    return {
+        "label": label_session(shift.track, shift.number, several=several),
+        "old": old,
+        "new": new,
+        "look": MOVES if old and new else ADDED if new else GONE,
+        "how_far": _say_distance(old, new) if old and new else "",
+    }
+
+
+def _say_distance(old: datetime, new: datetime) -> str:
+    days = (new.date() - old.date()).days
+    if not days:
+        return "same day"
+    return f"{count_of(abs(days), 'day')} {'later' if days > 0 else 'earlier'}"
+
+
+def _items_of(row: dict[str, Any]) -> list[dict[str, Any]]:
+    items = []
+    if row["new"]:
+        note = f"was {_say(row['old'])}" if row["old"] else "new"
+        items.append({"starts": row["new"], "label": row["label"], "look": row["look"], "note": note})
+    if row["old"]:
+        note = f"to {_say(row['new'])}" if row["new"] else "given up"
+        look = LEFT if row["new"] else GONE
+        items.append({"starts": row["old"], "label": row["label"], "look": look, "note": note})
+    return items
+
+
+def _say(moment: datetime) -> str:
+    return f"{say_short_day(moment.date())}, {say_time(moment)}"
+
+
+def _stay(session: Session, several: bool) -> dict[str, Any]:
+    label = label_session(session.track.name, session.number, several=several)
+    return {"starts": session.local_start, "label": label, "look": STAYS, "note": ""}
+
+
+def _weeks_around(course: Course, items: Sequence[dict[str, Any]], today: Any) -> Weeks:
+    """From the first week in which something changes to the last, counted as weeks of the course."""
+    changed = [monday_of(item["starts"].date()) for item in items if item["look"] != STAYS]
+    if not changed:
+        return Weeks((), ())
+    first = monday_of(min(item["starts"].date() for item in items))
+    shown = [item for item in items if min(changed) <= monday_of(item["starts"].date()) <= max(changed)]
+    closed = closed_days(course.site, [Chip(item["starts"], "", "", "") for item in shown])
+    begins = (min(changed) - first).days // 7 + 1
+    return lay_out_weeks(shown, today=today, closed=closed, begins=begins)
