@@ -18,16 +18,17 @@ from protocols.models.protocol import VersionStatus
 from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.answers import settle_answers
+from scheduling.departures import departures_of
 from scheduling.engine import CoursePlan, Interval
 from scheduling.findings import refusals_of
 from scheduling.locking import booking_transaction, lock_course, lock_patient, retried
 from scheduling.messages import outbox
 from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
+from scheduling.open_phase import periods_of
 from scheduling.planning import FURTHEST, Proposal, cost_parts, propose_course
 from scheduling.posing import with_hours
 from scheduling.refusals import BookingRefused, refuse
 from scheduling.seating import insert_sessions, lock_seats
-from scheduling.shapes import periods_of
 from scheduling.snapshots import protocol_of, read_problem
 
 TO_BOOK = (CourseStatus.PLANNING, CourseStatus.INFEASIBLE)
@@ -213,7 +214,7 @@ def book_plan(
     """Check the plan again under lock and write what of it is new. The course and its patient are locked already."""
     lock_seats(plan.sessions)
     prefetch_related_objects([course.version], "tracks__phases")
-    course.open_periods = periods_of(course.version, (at.key for at in plan.sessions))
+    course.open_periods = periods_of(course.version, (at.key for at in plan.sessions), departures_of(course))
     problem = read_problem(site=course.site, courses=[course], now=now)
     if also_free is not None:
         problem = with_hours(problem, plan.id, also_free)

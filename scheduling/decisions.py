@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from clinic.models import User
-from protocols.models import DecisionPoint
+from protocols.models import DecisionPoint, Phase
 from protocols.models.decision import DecisionMode
 from scheduling.booking import stop_course
+from scheduling.departures import decided_after
 from scheduling.extension import book_beyond
 from scheduling.locking import booking_transaction, lock_course, retried
 from scheduling.models import Course, CourseDecision, CourseStatus
@@ -21,11 +22,12 @@ UNDER_WAY = (CourseStatus.BOOKED, CourseStatus.RUNNING)
 def decide(course: Course, decision_point: DecisionPoint, *, outcome: str, now: datetime, by: User) -> CourseDecision:
     """Record the outcome (a DecisionOutcome), then book what lies beyond the point, or stop the course.
 
-    After a step back nothing beyond is booked until somebody decides to go on. Where the rest cannot be booked, the
-    decision stands, the course says why (`plan_message`), and the periodic extension tries again.
+    After a step back at a point that blocks, the period before it is booked once more, and the point is due again after
+    that. Where the visits cannot be booked, the decision stands, the course says why (`plan_message`), and the periodic
+    extension tries again.
     """
     decision = _record(course, decision_point, outcome=outcome, now=now, by=by)
-    if outcome == DecisionOutcome.CONTINUE and decision_point.mode == DecisionMode.BLOCKING:
+    if outcome != DecisionOutcome.STOP and decision_point.mode == DecisionMode.BLOCKING:
         book_beyond(course.pk, now=now, by=by)
     return decision
 
@@ -39,7 +41,8 @@ def _record(course: Course, point: DecisionPoint, *, outcome: str, now: datetime
         if point.version_id != course.version_id:
             raise refuse("This decision does not belong to the course's protocol.", rule="decision")
         found = course.decisions.filter(decision_point=point).first()
-        if found and found.outcome == outcome:
+        again = outcome == DecisionOutcome.STEP_BACK and point.mode == DecisionMode.BLOCKING
+        if found and found.outcome == outcome and not (again and point in due_decisions(course, now=now)):
             return found
         if found and found.outcome != DecisionOutcome.STEP_BACK:
             raise refuse(f"This was decided before: {found.get_outcome_display().lower()}.", rule="decision")
@@ -48,13 +51,30 @@ def _record(course: Course, point: DecisionPoint, *, outcome: str, now: datetime
         decision = found or CourseDecision(course=course, decision_point=point)
         decision.outcome, decision.decided_at, decision.decided_by = outcome, now, by
         decision.save()
+        if again:
+            _repeat_period(course, point)
         if outcome == DecisionOutcome.STOP:
             stop_course(course, reason="Stopped at a decision point", now=now, by=by)
     return decision
 
 
+def _repeat_period(course: Course, point: DecisionPoint) -> None:
+    """The last period before the point once more, as often as it is decided."""
+    last = 0
+    for phase in Phase.objects.filter(track=point.track_id, open_ended=False).order_by("position"):
+        last += phase.periods * phase.per_period
+        if point.after_number <= last:
+            key = f"{point.track.name}/{point.after_number}"
+            course.added_visits = {**course.added_visits, key: course.added_visits.get(key, 0) + phase.per_period}
+            course.save(update_fields=["added_visits"])
+            return
+
+
 def due_decisions(course: Course, *, now: datetime) -> list[DecisionPoint]:
-    """Points whose session has begun and that nobody has decided; one that blocks is open again after a step back."""
+    """Points whose session has begun and that nobody has decided.
+
+    One that blocks is due again after a step back, once the period that was repeated is over.
+    """
     if course.status not in UNDER_WAY:
         return []
     decided = CourseDecision.objects.closing().filter(course=course).values_list("decision_point_id", flat=True)
@@ -62,5 +82,5 @@ def due_decisions(course: Course, *, now: datetime) -> list[DecisionPoint]:
     points = (
         DecisionPoint.objects.filter(version=course.version_id).exclude(pk__in=list(decided)).select_related("track")
     )
-    reached = (numbered.get((point.track.name, point.after_number)) for point in points)
+    reached = (numbered.get((point.track.name, decided_after(course, point))) for point in points)
     return [point for point, row in zip(points, reached, strict=True) if row is not None and row.start <= now]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from django.db.models import Exists, Max, Min, OuterRef, Q
+from django.db.models import Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from clinic.models import User
 from protocols.models.decision import DecisionMode
 from scheduling import engine
 from scheduling.booking import book_plan
+from scheduling.departures import decided_after
 from scheduling.locking import booking_transaction, lock_course, retried
 from scheduling.messages import outbox
 from scheduling.models import Course, CourseDecision, CourseStatus, Session
@@ -36,16 +37,23 @@ def courses_to_extend(*, now: datetime) -> list[int]:
         for pk, last, days, horizon in open_ended.values_list("pk", "last", "days", "site__horizon_days")
         if last is None or last + timedelta(days=days) <= now + timedelta(days=horizon)
     ]
-    beyond = Session.objects.filter(
-        course=OuterRef("course"),
-        track=OuterRef("decision_point__track"),
-        number__gt=OuterRef("decision_point__after_number"),
+    return sorted({*short, *_behind_decisions(live)})
+
+
+def _behind_decisions(live: QuerySet[Course]) -> Iterator[int]:
+    """Courses without a visit beyond a point that was passed, or without all that a step back repeats before it."""
+    highest = Session.objects.filter(course=OuterRef("course"), track=OuterRef("decision_point__track"))
+    decisions = (
+        CourseDecision.objects.filter(course__in=live, decision_point__mode=DecisionMode.BLOCKING)
+        .exclude(outcome=DecisionOutcome.STOP)
+        .select_related("course", "decision_point__track")
+        .annotate(highest=Subquery(highest.order_by("-number").values("number")[:1]))
     )
-    passed = CourseDecision.objects.filter(
-        course__in=live, outcome=DecisionOutcome.CONTINUE, decision_point__mode=DecisionMode.BLOCKING
-    )
-    waiting = passed.filter(~Exists(beyond)).values_list("course_id", flat=True)
-    return sorted({*short, *waiting})
+    for decision in decisions:
+        last = decided_after(decision.course, decision.decision_point)
+        wanted = last + 1 if decision.outcome == DecisionOutcome.CONTINUE else last
+        if (decision.highest or 0) < wanted:
+            yield decision.course_id
 
 
 def extend_course(course_id: int, *, now: datetime) -> int:

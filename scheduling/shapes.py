@@ -4,61 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
 
 from protocols.holds import treatment_span, visit_holds, visit_minutes
 from protocols.models import DecisionPoint, Link, Phase, ProtocolVersion, Track, VisitType
 from protocols.models.decision import DecisionMode
 from scheduling import engine
+from scheduling.departures import AS_WRITTEN, Departures
+from scheduling.open_phase import OpenPhase, limit_of, open_phase, phases_of, shape_open_phase
 
 VERSION_LOOKUPS = ("visit_types__stages__needs", "tracks__phases", "links", "decision_points")
 """What to prefetch on versions; the functions here then ask the database nothing."""
 
 
 def shape_version(
-    version: ProtocolVersion, *, open_periods: int = 0, undecided: Iterable[DecisionPoint] = ()
+    version: ProtocolVersion,
+    *,
+    open_periods: int = 0,
+    undecided: Iterable[DecisionPoint] = (),
+    departures: Departures = AS_WRITTEN,
 ) -> engine.Protocol:
     """The protocol with `open_periods` periods of its open phase (0: as many as it is written with), cut short."""
     codes = {visit.pk: visit.code for visit in version.visit_types.all()}
     names = {track.pk: track.name for track in version.tracks.all()}
-    tracks = [_shape_track(version, track, codes, open_periods) for track in version.tracks.all()]
-    kept = _cut(tracks, [point for point in undecided if point.mode == DecisionMode.BLOCKING], names)
+    found = open_phase(version, departures)
+    tracks = [_shape_track(track, codes, found, open_periods, departures) for track in version.tracks.all()]
+    points = [
+        (names[point.track_id], departures.decided_after(point, names[point.track_id]))
+        for point in undecided
+        if point.mode == DecisionMode.BLOCKING
+    ]
+    kept = _cut(tracks, points)
     used = {track.visit for track in kept} | {phase.visit for track in kept for phase in track.phases if phase.visit}
     visits = {visit.code: shape_visit(visit) for visit in version.visit_types.all() if visit.code in used}
     links = [_shape_link(link, names) for link in version.links.all()]
     return engine.Protocol(visits, tuple(kept), links_among(links, kept))
-
-
-def open_phase(version: ProtocolVersion) -> tuple[Track, Phase, int] | None:
-    """The first open-ended phase, its track, and how many days after the course's start it begins."""
-    for track in version.tracks.all():
-        offset = track.first_day
-        for phase in track.phases.all():
-            if phase.open_ended:
-                return track, phase, offset
-            offset += phase.periods * phase.period_days
-    return None
-
-
-def fitting_periods(version: ProtocolVersion, *, start_on: date, reach_on: date) -> int:
-    """Periods of the open phase that end by `reach_on`, no fewer than it is written with; 0 without such a phase."""
-    found = open_phase(version)
-    if found is None:
-        return 0
-    _, phase, offset = found
-    days = (reach_on - start_on).days - offset
-    return max(phase.periods, days // phase.period_days)
-
-
-def periods_of(version: ProtocolVersion, numbers: Iterable[tuple[str, int]]) -> int:
-    """How many periods of the open phase these sessions (track, number) reach into."""
-    found = open_phase(version)
-    if found is None:
-        return 0
-    track, phase, _ = found
-    before = sum(p.periods * p.per_period for p in track.phases.all() if p.position < phase.position)
-    beyond = max((number for name, number in numbers if name == track.name), default=0) - before
-    return max(0, -(-beyond // phase.per_period)) if phase.per_period else 0
 
 
 def last_day(protocol: engine.Protocol) -> int:
@@ -71,22 +50,40 @@ def shape_visit(visit: VisitType) -> engine.Visit:
     return engine.Visit(visit_minutes(visit), treatment_span(visit), tuple(needs))
 
 
-def _shape_track(version: ProtocolVersion, track: Track, codes: dict[int, str], open_periods: int) -> engine.Track:
-    phases = tuple(
-        engine.Phase(
-            name=phase.name,
-            periods=_periods(version, track, phase, open_periods),
-            period_days=phase.period_days,
-            per_period=phase.per_period,
-            min_gap_hours=phase.min_gap_hours,
-            max_gap_hours=phase.max_gap_hours,
-            slip_days=phase.slip_days,
-            max_in=(phase.max_in_count, phase.max_in_days) if phase.max_in_count and phase.max_in_days else None,
-            visit=codes[phase.visit_type_id] if phase.visit_type_id else None,
-        )
-        for phase in track.phases.all()
+def _shape_track(
+    track: Track, codes: dict[int, str], found: OpenPhase | None, open_periods: int, departures: Departures
+) -> engine.Track:
+    phases: list[engine.Phase] = []
+    for phase, periods in phases_of(track, departures):
+        if found is not None and phase.pk == found.phase.pk:
+            phases += shape_open_phase(found, open_periods or periods, codes)
+        else:
+            phases.append(_shape_phase(phase, _periods(found, track, phase, periods, open_periods), codes))
+    shaped = engine.Track(track.name, codes[track.visit_type_id], tuple(phases), track.first_day, track.continuity_id)
+    return lengthened(shaped, departures.added_to(track.name))
+
+
+def _shape_phase(phase: Phase, periods: int, codes: dict[int, str]) -> engine.Phase:
+    return engine.Phase(
+        name=phase.name,
+        periods=periods,
+        period_days=phase.period_days,
+        per_period=phase.per_period,
+        min_gap_hours=phase.min_gap_hours,
+        max_gap_hours=phase.max_gap_hours,
+        slip_days=phase.slip_days,
+        max_in=limit_of(phase),
+        visit=codes[phase.visit_type_id] if phase.visit_type_id else None,
     )
-    return engine.Track(track.name, codes[track.visit_type_id], phases, track.first_day, track.continuity_id)
+
+
+def lengthened(track: engine.Track, count: int) -> engine.Track:
+    """The track with so many sessions more, in further periods of its last phase."""
+    if not count:
+        return track
+    last = next(phase for phase in reversed(track.phases) if phase.per_period)
+    further = replace(last, name=f"{last.name} (added)", periods=-(-count // last.per_period))
+    return shortened(replace(track, phases=(*track.phases, further)), track.sessions + count)
 
 
 def links_among(links: Iterable[engine.Link], tracks: Iterable[engine.Track]) -> tuple[engine.Link, ...]:
@@ -95,17 +92,13 @@ def links_among(links: Iterable[engine.Link], tracks: Iterable[engine.Track]) ->
     return tuple(link for link in links if set(link.names.values()) <= alive)
 
 
-def _periods(version: ProtocolVersion, track: Track, phase: Phase, open_periods: int) -> int:
+def _periods(found: OpenPhase | None, track: Track, phase: Phase, periods: int, open_periods: int) -> int:
     """Another track's open phase goes on as long as the first one does."""
-    found = open_phase(version)
-    if not phase.open_ended or not open_periods or found is None:
-        return phase.periods
-    first_track, first, offset = found
-    if first_track.pk == track.pk:
-        return open_periods if first.pk == phase.pk else phase.periods
+    if not phase.open_ended or not open_periods or found is None or found.track.pk == track.pk:
+        return periods
     before = sum(p.periods * p.period_days for p in track.phases.all() if p.position < phase.position)
-    days = offset + open_periods * first.period_days - track.first_day - before
-    return max(phase.periods, days // phase.period_days)
+    days = found.begins_on + found.days(open_periods) - track.first_day - before
+    return max(periods, days // phase.period_days)
 
 
 def _shape_link(link: Link, names: dict[int, str]) -> engine.Link:
@@ -123,18 +116,18 @@ def _shape_link(link: Link, names: dict[int, str]) -> engine.Link:
     )
 
 
-def _cut(tracks: list[engine.Track], points: list[DecisionPoint], names: dict[int, str]) -> list[engine.Track]:
+def _cut(tracks: list[engine.Track], points: list[tuple[str, int]]) -> list[engine.Track]:
     """The tracks without what lies beyond a point: its own later sessions, and others whose window begins later."""
     keep = {track.name: len(track.slots) for track in tracks}
-    for point in points:
-        decided = next(track for track in tracks if track.name == names[point.track_id])
-        if point.after_number > len(decided.slots):
+    for name, number in points:
+        decided = next(track for track in tracks if track.name == name)
+        if number > len(decided.slots):
             continue
-        here = decided.first_day + decided.slots[point.after_number - 1].offset
-        beyond = decided.first_day + _offset_after(decided, point.after_number)
+        here = decided.first_day + decided.slots[number - 1].offset
+        beyond = decided.first_day + _offset_after(decided, number)
         for track in tracks:
             inside = [s for s in track.slots if track.first_day + s.offset < max(beyond, here + 1)]
-            count = point.after_number if track.name == decided.name else len(inside)
+            count = number if track.name == decided.name else len(inside)
             keep[track.name] = min(keep[track.name], count)
     # The course begins with session 1 of its first track, whatever is undecided.
     keep[tracks[0].name] = max(1, keep[tracks[0].name])

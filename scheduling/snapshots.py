@@ -25,11 +25,13 @@ from clinic.models.site import HoursTable
 from clinic.weekly import WEEKDAYS
 from protocols.models import ProtocolVersion
 from scheduling import engine
+from scheduling.departures import departures_of
 from scheduling.engine import Interval
 from scheduling.models import Course, CourseDecision, Hold, Session, SessionStatus
 from scheduling.models.course import DecisionOutcome
 from scheduling.models.no_overlap import period
-from scheduling.shapes import VERSION_LOOKUPS, fitting_periods, last_day, shape_version
+from scheduling.open_phase import fitting_periods
+from scheduling.shapes import VERSION_LOOKUPS, last_day, shape_version
 
 ONE_DAY = timedelta(days=1)
 # The horizon lies so far behind the last window, or no later start could ever be proposed for what does not fit.
@@ -244,12 +246,13 @@ def wanted_periods(
     course: Course, version: ProtocolVersion, *, site: Site, begun_on: date | None, now: datetime
 ) -> int:
     """Periods of the open phase that the site's rolling horizon reaches: from today, or from a start to come."""
-    horizon = timedelta(days=site.horizon_days)
+    horizon, departures = timedelta(days=site.horizon_days), departures_of(course)
     if begun_on is None:
-        return fitting_periods(version, start_on=course.earliest_start, reach_on=course.earliest_start + horizon)
+        start_on = course.earliest_start
+        return fitting_periods(version, start_on=start_on, reach_on=start_on + horizon, departures=departures)
     today = max(now.astimezone(site.zone).date(), begun_on)
     start_on = begun_on + timedelta(days=course.shift_days or 0)
-    return fitting_periods(version, start_on=start_on, reach_on=today + horizon)
+    return fitting_periods(version, start_on=start_on, reach_on=today + horizon, departures=departures)
 
 
 def reach_horizon(course: Course, *, now: datetime) -> None:
@@ -265,7 +268,7 @@ def reach_horizon(course: Course, *, now: datetime) -> None:
 
 def _shape_for(course: Course, version: ProtocolVersion, passed: frozenset[int], periods: int) -> engine.Protocol:
     undecided = [point for point in version.decision_points.all() if point.pk not in passed]
-    return shape_version(version, open_periods=periods, undecided=undecided)
+    return shape_version(version, open_periods=periods, undecided=undecided, departures=departures_of(course))
 
 
 def _begun_on(site: Site, version: ProtocolVersion, numbered: Numbered) -> date | None:
@@ -342,6 +345,7 @@ def _pose_courses(
             protocol=protocols[str(course.uuid)],
             lives=lives,
             busy=busy[course.patient_id],
+            pause=_read_pause(site, course),
             movable_after=now if replan else None,
         )
         for course in courses
@@ -355,6 +359,7 @@ def _pose_course(
     protocol: str,
     lives: Lives,
     busy: Busy,
+    pause: Sequence[Interval],
     movable_after: datetime | None,
 ) -> engine.Course:
     table = course.availability or patient.availability
@@ -371,12 +376,19 @@ def _pose_course(
         latest_start=course.latest_start,
         preferred_time=engine.minutes_of(course.preferred_time),
         availability=engine.Week.of(table) if table else None,
-        unavailable=(*busy.visits, *busy.absences),
+        unavailable=(*busy.visits, *busy.absences, *pause),
         engaged=tuple(busy.visits),
         locked=tuple(locked),
         current=tuple(current),
         shift_days=course.shift_days,
     )
+
+
+def _read_pause(site: Site, course: Course) -> list[Interval]:
+    """The days of a pause, into which nothing is planned; where its end is not known, there is nothing to plan."""
+    if not (course.paused_on and course.paused_until):
+        return []
+    return [Interval(_midnight(site, course.paused_on), _midnight(site, course.paused_until + ONE_DAY))]
 
 
 def _read_busy(courses: Sequence[Course], now: datetime, until: datetime) -> dict[int, Busy]:

@@ -116,23 +116,62 @@ def test_stopping_cancels_what_is_to_come(course: Course, review: DecisionPoint,
     assert numbers(course) == [1, 2]
 
 
-def test_after_a_step_back_nothing_beyond_is_booked_until_somebody_goes_on(
+def test_a_step_back_repeats_the_last_period_and_asks_again_after_it(
+    course: Course, blocking: DecisionPoint, clinician: User
+) -> None:
+    before = list(course.sessions.order_by("pk").values())
+    now = start_of(course, 4)
+    decide(course, blocking, outcome="step_back", now=now, by=clinician)
+    assert numbers(course) == [1, 2, 3, 4, 5, 6]
+    assert list(course.sessions.filter(number__lte=4).order_by("pk").values()) == before
+    first = course.sessions.get(number=1).local_date
+    assert [(s.local_date - first).days // 7 for s in course.sessions.filter(number__gt=4)] == [2, 2]
+    assert start_of(course, 5) - start_of(course, 4) >= timedelta(hours=44)
+    course.refresh_from_db()
+    assert (course.added_visits, course.plan_message) == ({"main/4": 2}, "")
+    assert (blocking in due_decisions(course, now=now), courses_to_extend(now=now)) == (False, [])
+    assert blocking in due_decisions(course, now=start_of(course, 6))
+
+
+def test_after_a_step_back_going_on_books_the_rest_behind_what_was_repeated(
+    course: Course, blocking: DecisionPoint, clinician: User
+) -> None:
+    decide(course, blocking, outcome="step_back", now=start_of(course, 4), by=clinician)
+    decide(course, blocking, outcome="continue", now=start_of(course, 6), by=clinician)
+    assert numbers(course) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    first = course.sessions.get(number=1).local_date
+    weeks = [(s.local_date - first).days // 7 for s in course.sessions.filter(number__gt=6).order_by("start")]
+    assert weeks == [3, 4, 5]
+
+
+def test_a_step_back_clicked_twice_repeats_once_and_one_more_is_decided_after_it(
     course: Course, blocking: DecisionPoint, clinician: User
 ) -> None:
     now = start_of(course, 4)
-    decide(course, blocking, outcome="step_back", now=now, by=clinician)
-    assert (numbers(course), courses_to_extend(now=now)) == ([1, 2, 3, 4], [])
-    decide(course, blocking, outcome="continue", now=now, by=clinician)
-    assert numbers(course) == [1, 2, 3, 4, 5, 6, 7]
+    for _ in range(2):
+        decide(course, blocking, outcome="step_back", now=now, by=clinician)
+    assert numbers(course) == [1, 2, 3, 4, 5, 6]
+    decide(course, blocking, outcome="step_back", now=start_of(course, 6), by=clinician)
+    assert numbers(course) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_a_step_back_leaves_a_blocking_point_open_and_answers_a_review(
-    course: Course, review: DecisionPoint, blocking: DecisionPoint, clinician: User
+def test_a_repeated_period_that_cannot_be_booked_is_tried_again(
+    site: Site, course: Course, blocking: DecisionPoint, clinician: User
 ) -> None:
     now = start_of(course, 4)
-    for point in (review, blocking):
-        decide(course, point, outcome="step_back", now=now, by=clinician)
-    assert due_decisions(course, now=now) == [blocking]
+    closure = Closure.objects.create(site=site, first_on=a_day(14), last_on=a_day(120))
+    decide(course, blocking, outcome="step_back", now=now, by=clinician)
+    course.refresh_from_db()
+    assert numbers(course) == [1, 2, 3, 4] and course.plan_message
+    closure.delete()
+    assert (courses_to_extend(now=now), extend_course(course.pk, now=now)) == ([course.pk], 2)
+    assert (numbers(course), courses_to_extend(now=now)) == ([1, 2, 3, 4, 5, 6], [])
+
+
+def test_a_step_back_answers_a_review(course: Course, review: DecisionPoint, clinician: User) -> None:
+    now = start_of(course, 2)
+    decide(course, review, outcome="step_back", now=now, by=clinician)
+    assert (due_decisions(course, now=now), numbers(course)) == ([], [1, 2, 3, 4])
 
 
 def test_where_the_rest_cannot_be_booked_the_decision_stands_and_is_tried_again(
