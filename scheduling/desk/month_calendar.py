@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 
@@ -57,6 +57,14 @@ def lay_out_months(
     count = (last.year - first.year) * 12 + last.month - first.month + 1
     starts = [date(first.year + (first.month - 1 + n) // 12, (first.month - 1 + n) % 12 + 1, 1) for n in range(count)]
     return [_lay_out_month(month, by_day, today, closed or {}) for month in starts]
+
+
+def crop_weeks(months: Iterable[Month], *, first: date, last: date) -> list[Month]:
+    """The months without the weeks before the first day and after the last."""
+    return [
+        replace(month, weeks=tuple(week for week in month.weeks if week[-1].on >= first and week[0].on <= last))
+        for month in months
+    ]
 
 
 def _lay_out_month(month: date, by_day: Mapping[date, list[Chip]], today: date, closed: Mapping[date, str]) -> Month:

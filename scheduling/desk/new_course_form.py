@@ -103,6 +103,7 @@ class NewCourseForm(forms.Form):
             self._begin_as(like, versions)
         elif len(versions) == 1:
             self.initial.setdefault("version", versions[0])
+        self.fields["version"].widget.attrs["autofocus"] = True
         self.anchored = {version.pk for version in versions if version.has_anchor}
 
     def _begin_as(self, like: Course, versions: Iterable[Any]) -> None:

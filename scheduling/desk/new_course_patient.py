@@ -70,5 +70,7 @@ def _render(
     **context: Any,
 ) -> HttpResponse:
     found = list(find_patients(patients, text).select_related("home_site")[: FOUND_AT_MOST + 1]) if text else []
+    if text and not found:
+        form.begin_typing()
     shown = {"query": text, "found": found[:FOUND_AT_MOST], "has_more": len(found) > FOUND_AT_MOST, "form": form}
     return render_step(request, admin_site, "patient", None, **shown, **context)

@@ -35,6 +35,11 @@ class NewPatientForm(forms.ModelForm):
         for field in self.fields.values():
             field.widget.attrs["autocomplete"] = "off"
 
+    def begin_typing(self) -> None:
+        """The focus on the first field that the search has not filled in."""
+        empty = next((name for name in self.fields if not self[name].value()), "email")
+        self.fields[empty].widget.attrs["autofocus"] = True
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         self.instance.channel = Channel.EMAIL if values.get("email") else Channel.PRINT

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from clinic.models import Closure, Resource, Site
 from scheduling.choices import outline_of, say_costs, say_differences, say_usual
-from scheduling.desk.month_calendar import Chip, lay_out_months
+from scheduling.desk.month_calendar import Chip, Month, crop_weeks, lay_out_months
 from scheduling.explaining import read_names
 from scheduling.planning import Proposal
 from scheduling.words import label_session, name_code
 
 PLANS_SHOWN = 3
 LETTERS = "ABCDEFGH"
+PROPOSED, ALIKE = ("proposed", "Proposed"), ("alike", "As in plan A")
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,23 @@ def describe_proposals(proposal: Proposal, *, now: datetime) -> list[dict[str, A
     proposals = [proposal, *proposal.alternatives]
     wording = read_wording(proposal)
     plans = [_describe_visits(one, wording) for one in proposals]
-    chips = [chips_of_plan(plan) for plan in plans]
-    days = [chip.starts.date() for of_plan in chips for chip in of_plan]
-    span, today = (min(days), max(days)), now.astimezone(wording.site.zone).date()
-    closed = closed_days(wording.site, [chip for of_plan in chips for chip in of_plan])
-    for letter, plan, of_plan, one in zip(LETTERS, plans, chips, proposals, strict=False):
-        plan["letter"] = letter
-        plan["months"] = lay_out_months(of_plan, today=today, closed=closed, span=span)
+    best = {(row["label"], row["starts"]) for row in plans[0]["rows"]}
+    chips = [_chips_of(plans[0])] + [_chips_of(plan, best) for plan in plans[1:]]
+    for letter, plan, months, one in zip(LETTERS, plans, _lay_out(chips, wording, now), proposals, strict=False):
+        plan["letter"], plan["months"], plan["proposal"] = letter, months, one
         plan["cost"] = say_costs(one, kinds=wording.kinds)
         plan["differences"] = say_differences(proposal, one) if one is not proposal else []
         plan["usual"] = say_usual(outline_of(one))
-        plan["proposal"] = one
     return plans
+
+
+def _lay_out(chips: Sequence[list[Chip]], wording: Wording, now: datetime) -> list[list[Month]]:
+    """The same months for all plans; side by side they begin and end with the weeks that have visits."""
+    every = [chip for of_plan in chips for chip in of_plan]
+    first, last = min(chip.starts.date() for chip in every), max(chip.starts.date() for chip in every)
+    today, closed = now.astimezone(wording.site.zone).date(), closed_days(wording.site, every)
+    months = [lay_out_months(of_plan, today=today, closed=closed, span=(first, last)) for of_plan in chips]
+    return months if len(months) == 1 else [crop_weeks(of_plan, first=first, last=last) for of_plan in months]
 
 
 def read_wording(proposal: Proposal) -> Wording:
@@ -78,8 +84,12 @@ def _describe_visits(proposal: Proposal, wording: Wording) -> dict[str, Any]:
     return {"rows": rows, "first": rows[0], "last": rows[-1]}
 
 
-def chips_of_plan(plan: Mapping[str, Any]) -> list[Chip]:
-    return [Chip(row["starts"], row["label"], "proposed", "Proposed", row["track"]) for row in plan["rows"]]
+def _chips_of(plan: Mapping[str, Any], best: Collection[tuple[str, datetime]] = ()) -> list[Chip]:
+    """Those that the best plan has too are told apart: what differs is what the eye looks for."""
+    return [
+        Chip(row["starts"], row["label"], *(ALIKE if (row["label"], row["starts"]) in best else PROPOSED), row["track"])
+        for row in plan["rows"]
+    ]
 
 
 def _join_resources(holds: Any, wording: Wording) -> str:
