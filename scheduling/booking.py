@@ -18,12 +18,13 @@ from protocols.models.protocol import VersionStatus
 from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.answers import settle_answers
+from scheduling.changes import recording
 from scheduling.departures import departures_of
 from scheduling.engine import CoursePlan, Interval
 from scheduling.findings import refusals_of
 from scheduling.locking import booking_transaction, lock_course, lock_patient, retried
 from scheduling.messages import outbox
-from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
+from scheduling.models import ChangeKind, Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.open_phase import periods_of
 from scheduling.planning import FURTHEST, Proposal, cost_parts, propose_course
 from scheduling.posing import with_hours
@@ -262,16 +263,20 @@ def stop_course(course: Course, *, reason: str, now: datetime, by: User | None =
     """End the course and cancel what is to come; asked twice, return it as it is."""
     with booking_transaction():
         course = lock_course(course.pk)
-        if course.status in {CourseStatus.STOPPED, CourseStatus.FINISHED}:
-            return course
-        cancelled = cancel_sessions(
-            list(course.sessions.to_come(now=now).select_related("track")), reason=reason, now=now, by=by
-        )
-        course.status, course.ended_at, course.end_reason = CourseStatus.STOPPED, now, reason[:200]
-        course.save(update_fields=["status", "ended_at", "end_reason"])
-        if cancelled:
-            outbox.sessions_changed(course, cancelled, now=now)
+        if course.status not in {CourseStatus.STOPPED, CourseStatus.FINISHED}:
+            with recording([course], kind=ChangeKind.STOPPED, summary="Course stopped", now=now, by=by):
+                stop_locked(course, reason=reason, now=now, by=by)
     return course
+
+
+def stop_locked(course: Course, *, reason: str, now: datetime, by: User | None) -> None:
+    """As `stop_course`, of a live course that is locked already, and inside a recording."""
+    to_come = list(course.sessions.to_come(now=now).select_related("track"))
+    cancelled = cancel_sessions(to_come, reason=reason, now=now, by=by)
+    course.status, course.ended_at, course.end_reason = CourseStatus.STOPPED, now, reason[:200]
+    course.save(update_fields=["status", "ended_at", "end_reason"])
+    if cancelled:
+        outbox.sessions_changed(course, cancelled, now=now)
 
 
 def cancel_sessions(sessions: Sequence[Session], *, reason: str, now: datetime, by: User | None) -> list[Session]:
