@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import DateField, Exists, ExpressionWrapper, F, FilteredRelation, OuterRef, Q, QuerySet
@@ -14,7 +15,7 @@ from scheduling.models import GateRecord, Session, SessionStatus
 from scheduling.seating import refuse_session
 
 
-def forms_due(sites: QuerySet[Site]) -> QuerySet[Session]:
+def forms_due(sites: Collection[Site]) -> QuerySet[Session]:
     """Completed visits with `form` (the gate), `form_name` and `due_on`, a row for each form; the most urgent first."""
     after = Q(course__version__gates__moment=GateMoment.AFTER)
     sent = GateRecord.objects.filter(session=OuterRef("pk"), gate=OuterRef("form__pk"))
@@ -32,7 +33,7 @@ def forms_due(sites: QuerySet[Site]) -> QuerySet[Session]:
     )
 
 
-def forms_sent(sites: QuerySet[Site]) -> QuerySet[GateRecord]:
+def forms_sent(sites: Collection[Site]) -> QuerySet[GateRecord]:
     """The newest first."""
     records = GateRecord.objects.filter(gate__moment=GateMoment.AFTER, session__site__in=sites)
     return records.select_related("gate", "session__patient", "session__site", "recorded_by").order_by("-met_on", "-pk")

@@ -104,8 +104,8 @@ def find_reasons_at(site_ids: Iterable[int], *, now: datetime) -> dict[int, list
     )
     seats: dict[int, list[Seat]] = defaultdict(list)
     held = Hold.objects.filter(session__in=expected.values("pk")).order_by("session", "position")
-    for key, *seat in held.values_list("session", "resource", "seat", "start", "end"):
-        seats[key].append(Seat(*seat))
+    for key, resource, seat, start, end in held.values_list("session", "resource", "seat", "start", "end"):
+        seats[key].append(Seat(resource, seat, start, end))
     calendars = read_calendars(sites)
     found = {
         key: calendars[site].find_faults(start, end, seats[key])

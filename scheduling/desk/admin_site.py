@@ -9,12 +9,16 @@ from typing import Any
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 
 from clinic.models import Site, User
+from scheduling.desk.acting import post_only
+from scheduling.desk.day_list import show_day_list
+from scheduling.desk.forms_page import act_on_form, show_forms
 from scheduling.desk.navigation import build_navigation
 from scheduling.desk.today import describe_today
+from scheduling.desk.worklists import show_decisions, show_drivers, show_unrecorded
 from scheduling.models import Course
 
 
@@ -53,6 +57,26 @@ class DeskSite(admin.AdminSite):
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """No form of the desk completes as one types: that would put names into addresses."""
         raise Http404
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """The lists that the first page leads to, and the list of a day on paper."""
+        return [
+            path("today/drivers/", self._page(show_drivers), name="desk_drivers"),
+            path("today/unrecorded/", self._page(show_unrecorded), name="desk_unrecorded"),
+            path("today/decisions/", self._page(show_decisions), name="desk_decisions"),
+            path("today/forms/", self._page(show_forms), name="desk_forms"),
+            path("today/forms/<str:pk>/<str:gate>/", self.admin_view(post_only(act_on_form)), name="desk_form_act"),
+            path("today/print/", self._page(show_day_list), name="desk_day_list"),
+            *super().get_urls(),
+        ]
+
+    def _page(self, show: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """A page that stands in the frame of this site."""
+
+        def view(request: HttpRequest) -> HttpResponse:
+            return show(request, self)
+
+        return self.admin_view(update_wrapper(view, show))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         today = describe_today(request) if request.user.has_perm("scheduling.view_session") else {}

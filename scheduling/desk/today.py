@@ -1,106 +1,136 @@
-"""The first page: who comes today, and what waits for somebody."""
+"""The first page: who comes when, who is here and watched, and what waits for somebody."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 
-from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import Site
-from scheduling.desk.base import staff_of
-from scheduling.desk.session_rows import describe_sessions, for_rows, today_at
-from scheduling.impact import find_stranded_at
+from scheduling.desk.driver_acts import describe_driver
+from scheduling.desk.session_rows import describe_sessions, for_rows, on_dates, today_at
+from scheduling.desk.watched import add_watches, minutes_late
+from scheduling.desk.worklists import due_points, left_open, sites_of, unsure_drivers, visits_at
+from scheduling.due_forms import forms_due
+from scheduling.impact import find_reasons_at
 from scheduling.messages.call_list import calls_to_make
-from scheduling.models import Course, CourseDecision, CourseStatus, Notice, Session, SessionStatus
+from scheduling.models import Course, CourseStatus, Notice, Session, SessionStatus
+from scheduling.models.session import GONE
 
-DECISIONS_SHOWN = 12
+ALL, TO_COME, HERE, WATCHED, DONE = "all", "expected", "here", "watched", "done"
 
 
 def describe_today(request: HttpRequest) -> dict[str, Any]:
-    now = timezone.now()
-    sites = staff_of(request).visible_sites()
-    places = list(sites)
-    rows = describe_visits(todays_sessions(sites, now=now), now=now)
+    now, sites = timezone.now(), sites_of(request)
+    rows = describe_visits(visits_at(sites).filter(today_at(sites, now=now)), now=now)
+    tabs = count_tabs(rows)
+    shown = request.GET.get("show", ALL)
+    shown = shown if shown in tabs else ALL
     next_day = None if rows else find_next_day(sites, now=now)
-    decisions = list(due_points(sites, now=now)[: DECISIONS_SHOWN + 1])
+    next_visits = visits_at(sites).filter(on_dates({site.pk: next_day for site in sites})) if next_day else None
+    courses = count_courses(sites)
+    day_figures, waiting = count_day(tabs), count_waiting(sites, courses, now=now)
+    page = reverse("admin:index")
     return {
-        "today": now.astimezone(places[0].zone).date() if places else now.date(),
-        "places": places,
-        "several_sites": len(places) > 1,
-        "rows": rows,
+        "now": now.astimezone(sites[0].zone) if sites else now,
+        "today": now.astimezone(sites[0].zone).date() if sites else now.date(),
+        "places": sites,
+        "several_sites": len(sites) > 1,
+        "tabs": [{"key": key, "label": LABELS[key], "number": len(found)} for key, found in tabs.items()],
+        "shown": shown,
+        "rows": tabs[shown],
+        "watched": tabs[WATCHED],
+        "has_visits": bool(rows),
         "next_day": next_day,
-        "next_rows": describe_visits(visits_at(sites).filter(local_date=next_day), now=now) if next_day else [],
-        "figures": count_figures(request, sites, rows, now=now),
-        "decisions": decisions[:DECISIONS_SHOWN],
-        "page": reverse("admin:index"),
+        "next_rows": [] if next_visits is None else describe_visits(next_visits, now=now),
+        "figures": day_figures + waiting,
+        "day_figures": day_figures,
+        "waiting": waiting,
+        "planning": courses.get(CourseStatus.PLANNING, 0),
+        "page": page if shown == ALL else f"{page}?show={shown}",
     }
 
 
 def describe_visits(sessions: QuerySet[Session], *, now: datetime) -> list[dict[str, Any]]:
-    rows = describe_sessions(for_rows(sessions), now=now, tracks={})
+    rows = describe_sessions(for_rows(sessions).select_related("driver"), now=now, tracks={})
+    add_watches(rows, now=now)
     for row in rows:
-        row["protocol"] = row["session"].course.version.protocol.name
+        session = row["session"]
+        row["protocol"] = session.course.version.protocol.name
+        row["home"] = describe_driver(session) if session.is_live else None
+        row["late"] = minutes_late(session, now=now)
+    mark_now(rows, now=now)
     return rows
 
 
-def visits_at(sites: QuerySet[Site]) -> QuerySet[Session]:
-    return Session.objects.filter(site__in=sites).exclude(status=SessionStatus.CANCELLED).order_by("start", "pk")
+def mark_now(rows: list[dict[str, Any]], *, now: datetime) -> None:
+    """The first visit to come after one that has begun stands below the line of this minute."""
+    for before, row in pairwise(rows):
+        row["is_next"] = before["session"].start <= now < row["session"].start
 
 
-def todays_sessions(sites: QuerySet[Site], *, now: datetime) -> QuerySet[Session]:
-    return visits_at(sites).filter(today_at(sites, now=now))
-
-
-def find_next_day(sites: QuerySet[Site], *, now: datetime) -> date | None:
+def find_next_day(sites: Collection[Site], *, now: datetime) -> date | None:
     """The first date to come that has visits: what a clerk looks for on a Sunday."""
     return visits_at(sites).filter(start__gt=now).values_list("local_date", flat=True).first()
 
 
-def due_points(sites: QuerySet[Site], *, now: datetime) -> QuerySet[Session]:
-    """The sessions after which a clinician is to decide and has not, each with the question."""
-    here = Q(track__decision_points__after_number=F("number"))
-    decided = CourseDecision.objects.closing().filter(course=OuterRef("course"), decision_point=OuterRef("point__pk"))
-    reached = Session.objects.annotate(point=FilteredRelation("track__decision_points", condition=here)).filter(
-        point__isnull=False,
-        site__in=sites,
-        start__lte=now,
-        course__status__in=[CourseStatus.BOOKED, CourseStatus.RUNNING],
-    )
-    asked = (
-        reached.exclude(status=SessionStatus.MISSED).filter(~Exists(decided)).annotate(question=F("point__question"))
-    )
-    return asked.select_related("patient", "course__version__protocol").order_by("start", "pk")
+LABELS = {ALL: "All", TO_COME: "Expected", HERE: "Here", WATCHED: "Being watched", DONE: "Done"}
 
 
-def count_figures(
-    request: HttpRequest, sites: QuerySet[Site], rows: list[dict[str, Any]], *, now: datetime
-) -> list[dict[str, Any]]:
-    """Numbers that link to the lists behind them."""
-    states = [row["session"].status for row in rows]
-    courses = Course.objects.at_sites(sites).aggregate(
-        infeasible=Count("pk", filter=Q(status=CourseStatus.INFEASIBLE)),
-        planning=Count("pk", filter=Q(status=CourseStatus.PLANNING)),
-    )
-    unrecorded = Session.objects.at_sites(sites).filter(status=SessionStatus.UNRECORDED).count()
-    stranded = {found.session.pk for found in find_stranded_at([site.pk for site in sites], now=now)}
-    calls = calls_to_make(Notice.objects.filter(course__site__in=sites), now=now).count()
-    course_list = reverse("admin:scheduling_course_changelist")
-    session_list = reverse("admin:scheduling_session_changelist")
-    wanted = [
-        (len(rows), "visits today", f"{session_list}?when=today", False),
-        (states.count(SessionStatus.ARRIVED), "here now", f"{session_list}?when=today&status__exact=arrived", False),
-        (unrecorded, "outcomes not recorded", f"{session_list}?status__exact=unrecorded", True),
-        (len(stranded), "visits without a place", reverse("admin:desk_stranded"), True),
-        (calls, "to call", reverse("admin:desk_call_list"), True),
-        (courses["infeasible"], "could not be planned", f"{course_list}?status__exact=infeasible", True),
-        (courses["planning"], "being planned", f"{course_list}?status__exact=planning", False),
-        (due_points(sites, now=now).count(), "decisions due", "#decisions", True),
-    ]
+def count_tabs(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The visits of the day by what they are now; a link to each is a list of its own."""
+
+    def of(*states: str) -> list[dict[str, Any]]:
+        return [row for row in rows if row["session"].status in states]
+
+    here = of(SessionStatus.ARRIVED)
+    watched = [row for row in here if row["watch"] and row["watch"]["has_begun"]]
+    return {
+        ALL: rows,
+        TO_COME: of(SessionStatus.BOOKED, SessionStatus.UNRECORDED),
+        HERE: here,
+        WATCHED: sorted(watched, key=lambda row: row["watch"]["until"]),
+        DONE: of(SessionStatus.COMPLETED, *GONE),
+    }
+
+
+def count_day(tabs: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    page = reverse("admin:index")
     return [
-        {"number": number, "label": label, "url": url, "wants": wants and number > 0}
-        for number, label, url, wants in wanted
+        figure(len(tabs[ALL]), "visits today", f"{page}#visits"),
+        figure(len(tabs[HERE]), "here now", f"{page}?show={HERE}#visits"),
+        figure(len(tabs[WATCHED]), "being watched", f"{page}?show={WATCHED}#visits"),
     ]
+
+
+def count_courses(sites: Collection[Site]) -> dict[str, int]:
+    """Those that wait for a plan, by state."""
+    waiting = Course.objects.filter(site__in=sites, status__in=[CourseStatus.PLANNING, CourseStatus.INFEASIBLE])
+    return dict(waiting.order_by().values_list("status").annotate(Count("pk")))
+
+
+def count_waiting(sites: Collection[Site], courses: Mapping[str, int], *, now: datetime) -> list[dict[str, Any]]:
+    """What waits for somebody; each number is the length of the list behind it."""
+    infeasible = f"{reverse('admin:scheduling_course_changelist')}?status__exact=infeasible"
+    calls = calls_to_make(Notice.objects.filter(course__site__in=sites), now=now).count()
+    stranded = len(find_reasons_at([site.pk for site in sites], now=now))
+    counted = [
+        (unsure_drivers(sites, now=now).count(), "without a confirmed driver", reverse("admin:desk_drivers")),
+        (calls, "to call", reverse("admin:desk_call_list")),
+        (left_open(sites, now=now).count(), "outcomes not recorded", reverse("admin:desk_unrecorded")),
+        (stranded, "visits without a place", reverse("admin:desk_stranded")),
+        (courses.get(CourseStatus.INFEASIBLE, 0), "could not be planned", infeasible),
+        (due_points(sites, now=now).count(), "decisions due", reverse("admin:desk_decisions")),
+        (forms_due(sites).count(), "forms due", reverse("admin:desk_forms")),
+    ]
+    return [figure(number, label, url, wants=True) for number, label, url in counted]
+
+
+def figure(number: int, label: str, url: str, *, wants: bool = False) -> dict[str, Any]:
+    return {"number": number, "label": label, "url": url, "wants": wants and number > 0}
