@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 from clinic.models import User
 from protocols.models.shape import MissedPolicy
 from protocols.models.visit import Place
+from scheduling.changes import recording, undo_change
 from scheduling.locking import booking_transaction, lock_course, lock_session, retried
 from scheduling.messages import outbox
-from scheduling.models import Course, CourseStatus, MissedReason, Session, SessionStatus
+from scheduling.models import Change, ChangeKind, Course, CourseStatus, MissedReason, Session, SessionStatus
+from scheduling.refusals import BookingRefused
 from scheduling.replanning import Replan, replan_missed, take_back_replan
 from scheduling.seating import refuse_session
 from scheduling.settling import settle_course
 from scheduling.watching import Watch, find_watch
-from scheduling.words import say_time
+from scheduling.words import name_visit, say_time
 
 UNRECORDED_AFTER = timedelta(hours=12)
 """So long after its end a visit that nobody recorded is flagged."""
@@ -90,13 +92,15 @@ def mark_missed(
         _refuse_unless(session, before, "missed", now)
         if session.treated_at is not None:
             raise refuse_session(session, "This visit was not missed: the treatment was given.", rule="treated")
-        session.missed_reason = reason
-        session.sequence += 1  # before its time it leaves the patient's calendar by a message of its own
-        _set_status(session, SessionStatus.MISSED, now=now, by=by)
-        session.holds.all().delete()
-        replan = replan_missed(course, session, now=now, by=by)
-        settle_course(course, now=now)
-        outbox.sessions_changed(course, [session, *replan.sessions], now=now)
+        summary = f"{name_visit(session)} missed"
+        with recording([course], kind=ChangeKind.MISSED, summary=summary, now=now, by=by):
+            session.missed_reason = reason
+            session.sequence += 1  # before its time it leaves the patient's calendar by a message of its own
+            _set_status(session, SessionStatus.MISSED, now=now, by=by)
+            session.holds.all().delete()
+            replan = replan_missed(course, session, now=now, by=by)
+            settle_course(course, now=now)
+            outbox.sessions_changed(course, [session, *replan.sessions], now=now)
     return MissedOutcome(session, replan.sessions, _sentence(course, replan))
 
 
@@ -121,7 +125,8 @@ def _sentence(course: Course, replan: Replan) -> str:
 def undo_attendance(session: Session, *, now: datetime, by: User | None, seen_at: datetime | None = None) -> Session:
     """Take back the last mark: completed, treated, arrived or missed; then it is booked, or unrecorded where long over.
 
-    A missed one takes up its time again where that is free, and the visit planned in its place is cancelled.
+    A missed one takes up its time again where that is free, and all is as it was before; once the patient was told, the
+    visit planned in its place is cancelled instead.
     """
     with booking_transaction():
         course, session = _lock(session, seen_at)
@@ -141,6 +146,17 @@ def undo_attendance(session: Session, *, now: datetime, by: User | None, seen_at
 
 
 def _undo_missed(course: Course, session: Session, *, now: datetime, by: User | None) -> None:
+    change = Change.objects.filter(kind=ChangeKind.MISSED, sessions__session=session, made_at=session.status_at).first()
+    if change is not None:
+        try:
+            undo_change(change, now=now, by=by)
+        except BookingRefused:
+            pass  # the patient was told, or the seats are gone: then it is booked anew
+        else:
+            session.refresh_from_db()
+            if session.status == SessionStatus.BOOKED != _unmarked(session, now):
+                _set_status(session, SessionStatus.UNRECORDED, now=now, by=by)
+            return
     changed = take_back_replan(course, session, now=now, by=by)
     session.missed_reason = ""
     session.sequence += 1

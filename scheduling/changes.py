@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -43,47 +43,73 @@ def recording(
     by: User | None,
     outages: Iterable[Outage] = (),
     closures: Iterable[Closure] = (),
+    into: Change | None = None,
 ) -> Iterator[Recording]:
     """Keep what the block does to these courses, which are locked, as one Change (`kind` is a ChangeKind).
 
     To be used inside a booking_transaction, with the writing to the outbox inside the block. Recordings do not nest.
+    With `into` it is the second part of an act that needs two transactions.
     """
-    ids = sorted({course.pk for course in courses})
-    courses_before, sessions_before = read_courses(ids), read_sessions(Session.objects.filter(course__in=ids))
+    courses = list(courses)
+    before = _read(courses)
     current = Recording(kind, summary, list(outages), list(closures))
     yield current
-    courses_after, sessions_after = read_courses(ids), read_sessions(Session.objects.filter(course__in=ids))
-    changed_courses = _differing(courses_before, courses_after)
-    changed_sessions = _differing(sessions_before, sessions_after)
-    if changed_courses or changed_sessions or current.outages or current.closures:
-        change = Change.objects.create(
-            site=_site_of(ids, current), kind=current.kind, summary=current.summary[:200], made_at=now, made_by=by
+    after = _read(courses)
+    changed = {pk for pk, state in after.sessions.items() if before.sessions.get(pk) != state}
+    touched = {after.course_of[pk] for pk in changed}
+    touched |= {pk for pk, state in after.courses.items() if before.courses[pk] != state}
+    if touched or current.outages or current.closures:
+        site = courses[0].site if courses else _site_of(current)
+        change = into or Change.objects.create(
+            site=site, kind=current.kind, summary=current.summary[:200], made_at=now, made_by=by
         )
-        change.outages.set(current.outages)
-        change.closures.set(current.closures)
-        touched = Session.objects.filter(pk__in=changed_sessions).values_list("course", flat=True).order_by().distinct()
-        kept = {*changed_courses, *touched}
-        ChangedCourse.objects.bulk_create(
-            ChangedCourse(change=change, course_id=pk, before=courses_before[pk], after=courses_after[pk])
-            for pk in sorted(kept)
-        )
-        ChangedSession.objects.bulk_create(
-            ChangedSession(change=change, session_id=pk, before=sessions_before.get(pk), after=sessions_after[pk])
-            for pk in changed_sessions
-        )
+        _keep_courses(change, touched, before, after)
+        _keep_sessions(change, changed, before, after)
+        change.outages.add(*current.outages)
+        change.closures.add(*current.closures)
         current.change = change
 
 
-def _differing(before: dict[int, State], after: dict[int, State]) -> list[int]:
-    return sorted(key for key, state in after.items() if before.get(key) != state)
+@dataclass(frozen=True)
+class _Rows:
+    courses: dict[int, State]
+    sessions: dict[int, State]
+    course_of: dict[int, int]
 
 
-def _site_of(course_ids: list[int], current: Recording) -> Site:
-    if course_ids:
-        return Site.objects.get(pk=Course.objects.values_list("site", flat=True).get(pk=course_ids[0]))
-    if current.outages:
-        return current.outages[0].resource.site
-    return current.closures[0].site
+def _read(courses: Sequence[Course]) -> _Rows:
+    ids = [course.pk for course in courses]
+    rows = list(Session.objects.filter(course__in=ids))
+    return _Rows(read_courses(ids), read_sessions(rows), {row.pk: row.course_id for row in rows})
+
+
+def _keep_courses(change: Change, course_ids: Iterable[int], before: _Rows, after: _Rows) -> None:
+    ChangedCourse.objects.bulk_create(
+        [
+            ChangedCourse(change=change, course_id=pk, before=before.courses[pk], after=after.courses[pk])
+            for pk in sorted(course_ids)
+        ],
+        update_conflicts=True,
+        unique_fields=["change", "course"],
+        update_fields=["after"],
+    )
+
+
+def _keep_sessions(change: Change, session_ids: Iterable[int], before: _Rows, after: _Rows) -> None:
+    """Of a session that the first part of an act had changed already, what was before that stays."""
+    ChangedSession.objects.bulk_create(
+        [
+            ChangedSession(change=change, session_id=pk, before=before.sessions.get(pk), after=after.sessions[pk])
+            for pk in sorted(session_ids)
+        ],
+        update_conflicts=True,
+        unique_fields=["change", "session"],
+        update_fields=["after"],
+    )
+
+
+def _site_of(current: Recording) -> Site:
+    return current.outages[0].resource.site if current.outages else current.closures[0].site
 
 
 def why_not_undo(change: Change, *, now: datetime) -> str:
@@ -103,11 +129,12 @@ def undo_change(change: Change, *, now: datetime, by: User | None) -> Change:
     What the act made is deleted, also the outages and closures recorded with it. Who was told nothing is told nothing.
     """
     with booking_transaction():
+        # Courses first, as every act does: of two undoings at once the second waits here, and finds what the first did.
+        course_ids = list(change.courses.values_list("course", flat=True))
+        lock_courses(course_ids)
         change = Change.objects.select_for_update(no_key=True, of=("self",)).select_related("site").get(pk=change.pk)
         if change.undone_at is not None:
             return change
-        course_ids = list(change.courses.values_list("course", flat=True))
-        lock_courses(course_ids)
         lock_resources(_seats_wanted(change))
         lock_notices(course_ids)
         if obstacle := why_not_undo(change, now=now):

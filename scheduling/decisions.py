@@ -7,11 +7,12 @@ from datetime import datetime
 from clinic.models import User
 from protocols.models import DecisionPoint, Phase
 from protocols.models.decision import DecisionMode
-from scheduling.booking import stop_course
+from scheduling.booking import stop_locked
+from scheduling.changes import recording
 from scheduling.departures import decided_after
 from scheduling.extension import book_beyond
 from scheduling.locking import booking_transaction, lock_course, retried
-from scheduling.models import Course, CourseDecision, CourseStatus
+from scheduling.models import Change, ChangeKind, Course, CourseDecision, CourseStatus
 from scheduling.models.course import DecisionOutcome
 from scheduling.refusals import refuse
 from scheduling.snapshots import number_rows
@@ -26,14 +27,16 @@ def decide(course: Course, decision_point: DecisionPoint, *, outcome: str, now: 
     that. Where the visits cannot be booked, the decision stands, the course says why (`plan_message`), and the periodic
     extension tries again.
     """
-    decision = _record(course, decision_point, outcome=outcome, now=now, by=by)
+    decision, change = _record(course, decision_point, outcome=outcome, now=now, by=by)
     if outcome != DecisionOutcome.STOP and decision_point.mode == DecisionMode.BLOCKING:
-        book_beyond(course.pk, now=now, by=by)
+        book_beyond(course.pk, now=now, by=by, into=change)
     return decision
 
 
 @retried
-def _record(course: Course, point: DecisionPoint, *, outcome: str, now: datetime, by: User) -> CourseDecision:
+def _record(
+    course: Course, point: DecisionPoint, *, outcome: str, now: datetime, by: User
+) -> tuple[CourseDecision, Change | None]:
     if outcome not in DecisionOutcome.values:
         raise refuse("Decide to continue, to step back or to stop.", rule="decision")
     with booking_transaction():
@@ -43,19 +46,22 @@ def _record(course: Course, point: DecisionPoint, *, outcome: str, now: datetime
         found = course.decisions.filter(decision_point=point).first()
         again = outcome == DecisionOutcome.STEP_BACK and point.mode == DecisionMode.BLOCKING
         if found and found.outcome == outcome and not (again and point in due_decisions(course, now=now)):
-            return found
+            return found, None
         if found and found.outcome != DecisionOutcome.STEP_BACK:
             raise refuse(f"This was decided before: {found.get_outcome_display().lower()}.", rule="decision")
         if course.status not in UNDER_WAY:
             raise refuse(f"The course is {course.get_status_display().lower()}.", rule="status")
         decision = found or CourseDecision(course=course, decision_point=point)
-        decision.outcome, decision.decided_at, decision.decided_by = outcome, now, by
-        decision.save()
-        if again:
-            _repeat_period(course, point)
-        if outcome == DecisionOutcome.STOP:
-            stop_course(course, reason="Stopped at a decision point", now=now, by=by)
-    return decision
+        kind = ChangeKind.STOPPED if outcome == DecisionOutcome.STOP else ChangeKind.ADDED
+        summary = f"Decided: {DecisionOutcome(outcome).label.lower()}"
+        with recording([course], kind=kind, summary=summary, now=now, by=by) as kept:
+            decision.outcome, decision.decided_at, decision.decided_by = outcome, now, by
+            decision.save()
+            if again:
+                _repeat_period(course, point)
+            if outcome == DecisionOutcome.STOP:
+                stop_locked(course, reason="Stopped at a decision point", now=now, by=by)
+    return decision, kept.change
 
 
 def _repeat_period(course: Course, point: DecisionPoint) -> None:

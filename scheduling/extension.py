@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime, timedelta
 
 from django.db.models import Max, Min, OuterRef, Q, QuerySet, Subquery
@@ -11,10 +12,11 @@ from clinic.models import User
 from protocols.models.decision import DecisionMode
 from scheduling import engine
 from scheduling.booking import book_plan
+from scheduling.changes import recording
 from scheduling.departures import decided_after
 from scheduling.locking import booking_transaction, lock_course, retried
 from scheduling.messages import outbox
-from scheduling.models import Course, CourseDecision, CourseStatus, Session
+from scheduling.models import Change, Course, CourseDecision, CourseStatus, Session
 from scheduling.models.course import DecisionOutcome
 from scheduling.models.session import GONE
 from scheduling.planning import Proposal, propose_course
@@ -61,8 +63,13 @@ def extend_course(course_id: int, *, now: datetime) -> int:
     return len(book_beyond(course_id, now=now, by=None))
 
 
-def book_beyond(course_id: int, *, now: datetime, by: User | None, time_limit: float = 5.0) -> list[Session]:
-    """Plan and book what the course lacks, given all that is booked; why that cannot be is written on the course."""
+def book_beyond(
+    course_id: int, *, now: datetime, by: User | None, time_limit: float = 5.0, into: Change | None = None
+) -> list[Session]:
+    """Plan and book what the course lacks, given all that is booked; why that cannot be is written on the course.
+
+    It is part of the change `into`, a decision that can be undone with what it books.
+    """
     for last_try in (False, True):
         course = Course.objects.select_related("site", "patient", "version").get(pk=course_id)
         if course.status not in GOING_ON:
@@ -76,7 +83,7 @@ def book_beyond(course_id: int, *, now: datetime, by: User | None, time_limit: f
             _record(course_id, proposal.message, proposal)
             return []
         try:
-            return _book(course_id, proposal, missing, now=now, by=by)
+            return _book(course_id, proposal, missing, now=now, by=by, into=into)
         except BookingRefused as refused:
             if last_try:
                 _record(course_id, str(refused), proposal)
@@ -121,18 +128,28 @@ def _shifts(course: Course, now: datetime) -> Iterator[int | None]:
 
 
 @retried
-def _book(course_id: int, proposal: Proposal, missing: set[Key], *, now: datetime, by: User | None) -> list[Session]:
+def _book(
+    course_id: int, proposal: Proposal, missing: set[Key], *, now: datetime, by: User | None, into: Change | None
+) -> list[Session]:
     with booking_transaction():
         course = lock_course(course_id)
         there = {(name, number) for name, number in course.sessions.values_list("track__name", "number")}
         if course.status not in GOING_ON or there & missing:
             return []  # somebody else was faster
-        course.shift_days = proposal.course.shift_days
-        sessions = book_plan(course, proposal.plan, now=now, by=by)
-        course.plan_message, course.relaxations = "", []
-        course.save(update_fields=["shift_days", "plan_message", "relaxations"])
-        outbox.sessions_changed(course, sessions, now=now)
+        with _recorded(course, into, now=now, by=by):
+            course.shift_days = proposal.course.shift_days
+            sessions = book_plan(course, proposal.plan, now=now, by=by)
+            course.plan_message, course.relaxations = "", []
+            course.save(update_fields=["shift_days", "plan_message", "relaxations"])
+            outbox.sessions_changed(course, sessions, now=now)
     return sessions
+
+
+def _recorded(course: Course, into: Change | None, *, now: datetime, by: User | None) -> AbstractContextManager[object]:
+    """What the horizon has reached is booked by nobody's click, and there is nothing in it to undo."""
+    if into is None:
+        return nullcontext()
+    return recording([course], kind=into.kind, summary=into.summary, now=now, by=by, into=into)
 
 
 def _record(course_id: int, message: str, proposal: Proposal) -> None:

@@ -13,7 +13,7 @@ from protocols.models import Need, Phase, Stage, VisitType
 from scheduling.attendance import mark_arrived, mark_completed, mark_missed, mark_unrecorded, undo_attendance
 from scheduling.booking import plan_and_book, stop_course
 from scheduling.messages.delivery import deliver_due
-from scheduling.models import Course, CourseStatus, Hold, Session, SessionStatus
+from scheduling.models import Change, Course, CourseStatus, Hold, Session, SessionStatus
 from scheduling.moving import cancel_session
 from scheduling.refusals import BookingRefused
 from scheduling.snapshots import read_problem
@@ -264,8 +264,24 @@ def test_a_wrong_missed_click_is_undone_whole(patient: Patient, chair: Resource,
     course = book(patient, policy=policy, min_gap_hours=20)
     before = times(course)
     missed = course.sessions.get(number=2)
-    new = mark_missed(missed, reason="no_show", now=after(missed), by=clerk).replanned[0]
+    mark_missed(missed, reason="no_show", now=after(missed), by=clerk)
     undone = undo_attendance(missed, now=after(missed) + MINUTE, by=clerk)
+    assert (undone.status, undone.missed_reason, undone.sequence) == ("booked", "", 0)
+    assert times(course) == before
+    assert Change.objects.get().undone_by == clerk
+    assert sorted(Hold.objects.values_list("session__number", flat=True)) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("policy", ["append", "rebook"])
+def test_a_missed_click_that_the_patient_was_told_of_is_taken_back_all_the_same(
+    patient: Patient, chair: Resource, clerk: User, policy: str
+) -> None:
+    course = book(patient, policy=policy, min_gap_hours=20)
+    before = times(course)
+    missed = course.sessions.get(number=2)
+    new = mark_missed(missed, reason="no_show", now=after(missed), by=clerk).replanned[0]
+    deliver_due(now=after(missed) + timedelta(hours=2))
+    undone = undo_attendance(missed, now=after(missed) + timedelta(hours=3), by=clerk)
     assert (undone.status, undone.missed_reason) == ("booked", "")
     assert [row for row in times(course) if row[2] == "booked"] == before
     new.refresh_from_db()

@@ -39,7 +39,7 @@ from tests.scheduling.test_storm import at_once, sort_out
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 JUDGE = Path(__file__).parent.parent / "engine" / "judge" / "verify.py"
-PROPOSING, WRITING = 25, 61
+PROPOSING, WRITING = 25, 74
 WEEKLY = {"periods": 3, "period_days": 7, "per_period": 2, "min_gap_hours": 44, "slip_days": 2}
 
 
