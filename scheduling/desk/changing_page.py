@@ -53,9 +53,10 @@ class Act:
     at_once: bool = False
     is_final: bool = False
     needed: tuple[str, ...] = ()
-    """Fields that may be empty while one looks, but not when it is done."""
+    """Fields beside the button: they may be empty while one looks, but not when it is done."""
     told: str = TOLD
     keep: str = ""
+    gone: str = "given up"
     hidden: list[tuple[str, str]] = field(default_factory=list)
     title: str = ""
     when_refused: str = ""
@@ -84,11 +85,13 @@ def show_changing(request: HttpRequest, admin_site: AdminSite, course: Course, a
         "form": form,
         "page": page_of(course),
         "hidden": act.hidden,
+        "options": [field for field in form.visible_fields() if field.name not in act.needed],
+        "asked": [field for field in form.visible_fields() if field.name in act.needed],
     }
     if shown is not None:
         context["refusals"], context["notes"] = shown.refusals, shown.notes
         if not shown.refusals:
-            context["plan"] = describe_shifts(course, shown.shifts, now=now)
+            context["plan"] = describe_shifts(course, shown.shifts, now=now, gone=act.gone)
             context["hidden"] = [*act.hidden, ("expected", shown.expected)]
     return TemplateResponse(request, "desk/change.html", context)
 

@@ -41,9 +41,9 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
     gates = list(Gate.objects.filter(version_id=course.version_id))
     records = list(GateRecord.objects.filter(course=course).order_by("met_on", "pk"))
     decided = list(course.decisions.select_related("decision_point__track", "decided_by"))
-    points = DecisionPoint.objects.filter(version_id=course.version_id)
+    points = DecisionPoint.objects.filter(version_id=course.version_id).select_related("track")
     add_marks(rows, gates=[g for g in gates if g.each_visit], records=records, notices=notices, now=now)
-    name_phases(rows, tracks)
+    name_phases(course, rows, tracks)
     context = {
         **admin_site.each_context(request),
         "title": str(course.patient),

@@ -9,10 +9,12 @@ from typing import Any
 
 from protocols.models import DecisionPoint, Gate, Track
 from protocols.models.decision import GateMoment
+from scheduling.departures import Departures, decided_after, departures_of
 from scheduling.desk.proposal_page import closed_days
 from scheduling.desk.session_rows import chips_of
 from scheduling.desk.week_rows import Weeks, lay_out_weeks
 from scheduling.models import Course, CourseDecision, CourseStatus, Driver, GateRecord, Notice, NoticeStatus
+from scheduling.open_phase import phases_of
 from scheduling.words import name_code
 
 TO_GO = {NoticeStatus.DUE, NoticeStatus.SENDING}
@@ -27,7 +29,7 @@ def lay_out_timeline(
 ) -> Weeks:
     today = now.astimezone(course.site.zone).date()
     outcomes = {decision.decision_point_id: decision for decision in decided}
-    items = [*rows, *_place_decisions(rows, points, outcomes)]
+    items = [*rows, *_place_decisions(course, rows, points, outcomes)]
     closed = closed_days(course.site, chips_of(rows))
     return lay_out_weeks(items, today=today, closed=closed, pause=pause_of(course))
 
@@ -76,9 +78,10 @@ def state_of(notices: Sequence[Notice]) -> str:
     return "waiting" if states & TO_GO else ""
 
 
-def name_phases(rows: Rows, tracks: Sequence[Track]) -> None:
+def name_phases(course: Course, rows: Rows, tracks: Sequence[Track]) -> None:
     """Say of the first visit of each phase that the phase begins with it."""
-    ends = {track.pk: _phase_ends(track) for track in tracks}
+    departures = departures_of(course)
+    ends = {track.pk: _phase_ends(track, departures) for track in tracks}
     seen: set[tuple[int, str]] = set()
     for row in sorted(rows, key=lambda row: row["starts"]):
         session = row["session"]
@@ -89,22 +92,22 @@ def name_phases(rows: Rows, tracks: Sequence[Track]) -> None:
             seen.add((session.track_id, name))
 
 
-def _phase_ends(track: Track) -> list[tuple[float, str]]:
+def _phase_ends(track: Track, departures: Departures) -> list[tuple[float, str]]:
     """The last number of each phase that has visits; the last phase takes in whatever was added."""
     last, ends = 0, []
-    phases = [phase for phase in track.phases.all() if phase.per_period]
-    for phase in phases:
-        last += phase.periods * phase.per_period
-        ends.append((float("inf") if phase is phases[-1] else float(last), phase.name))
+    phases = [(phase, periods) for phase, periods in phases_of(track, departures) if phase.per_period]
+    for index, (phase, periods) in enumerate(phases, start=1):
+        last += periods * phase.per_period
+        ends.append((float("inf") if index == len(phases) else float(last), phase.name))
     return ends
 
 
 def _place_decisions(
-    rows: Rows, points: Iterable[DecisionPoint], outcomes: Mapping[int, CourseDecision]
+    course: Course, rows: Rows, points: Iterable[DecisionPoint], outcomes: Mapping[int, CourseDecision]
 ) -> list[dict[str, Any]]:
     """Each decision point behind the visit that it follows."""
     at = {(row["session"].track_id, row["session"].number): row for row in rows if row["session"].is_live}
-    found = ((point, at.get((point.track_id, point.after_number))) for point in points)
+    found = ((point, at.get((point.track_id, decided_after(course, point)))) for point in points)
     return [
         {"starts": row["ends"], "point": point, "decision": outcomes.get(point.pk)}
         for point, row in found

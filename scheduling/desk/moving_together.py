@@ -29,7 +29,7 @@ MODES = (
 LEDES = {
     ALONE: "Only times that keep every rule of the treatment are offered; the other visits stay where they are.",
     OTHERS: "Times at which the visit itself has a place. What else would have to move is shown before anything is.",
-    FOLLOWING: "The visits after it move along, those before it stay. You see all of them before anything is moved.",
+    FOLLOWING: "The visits after it move along as far as they must, those before it stay. You see all of them first.",
 }
 TIME_LIMIT = 3.0
 

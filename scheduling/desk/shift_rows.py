@@ -15,7 +15,7 @@ from scheduling.words import count_of, label_session, say_short_day, say_time
 
 STAYS, MOVES, LEFT, ADDED, GONE = "stays", "moves", "left", "added", "gone"
 NOTHING = "No visit changes."
-VERBS = {MOVES: ("moves", "move"), ADDED: ("is new", "are new"), GONE: ("is given up", "are given up")}
+LOOKS = ((STAYS, "Stays"), (MOVES, "New time"), (LEFT, "Old time"), (ADDED, "New visit"), (GONE, ""))
 
 
 class AnyShift(Protocol):
@@ -33,21 +33,29 @@ class AnyShift(Protocol):
     def new_start(self) -> datetime | None: ...
 
 
-def describe_shifts(course: Course, shifts: Sequence[AnyShift], *, now: datetime) -> dict[str, Any]:
-    """`rows` from old to new, `weeks` with what stays around them, and `summary`, a sentence."""
+def describe_shifts(
+    course: Course, shifts: Sequence[AnyShift], *, now: datetime, gone: str = "given up"
+) -> dict[str, Any]:
+    """`rows` from old to new, `weeks` with what stays around them, and `summary`, a sentence.
+
+    `gone` says what becomes of visits that have no new time.
+    """
     zone, several = course.site.zone, course.version.tracks.count() > 1
     rows = [_describe(shift, zone, several) for shift in shifts]
     touched = {shift.session_id for shift in shifts}
     kept = [session for session in course.sessions.live().select_related("track") if session.pk not in touched]
-    items = [item for row in rows for item in _items_of(row)] + [_stay(session, several) for session in kept]
-    today = now.astimezone(zone).date()
-    return {"rows": rows, "weeks": _weeks_around(course, items, today), "summary": summarize(rows)}
+    items = [item for row in rows for item in _items_of(row, gone)] + [_stay(session, several) for session in kept]
+    weeks = _weeks_around(course, items, now.astimezone(zone).date())
+    looks = {item["look"] for week in weeks.rows for day in week.days for item in day.items}
+    key = [(look, text or gone.capitalize()) for look, text in LOOKS if look in looks]
+    return {"rows": rows, "weeks": weeks, "summary": summarize(rows, gone), "key": key, "gone": gone}
 
 
-def summarize(rows: Iterable[dict[str, Any]]) -> str:
+def summarize(rows: Iterable[dict[str, Any]], gone: str) -> str:
     """How many visits move, are new and are given up, in a sentence."""
     counts = Counter(row["look"] for row in rows)
-    parts = [f"{count_of(counts[look], 'visit')} {VERBS[look][counts[look] > 1]}" for look in VERBS if counts[look]]
+    verbs = {MOVES: ("moves", "move"), ADDED: ("is new", "are new"), GONE: (f"is {gone}", f"are {gone}")}
+    parts = [f"{count_of(counts[look], 'visit')} {verbs[look][counts[look] > 1]}" for look in verbs if counts[look]]
     return f"{', '.join(parts)}." if parts else NOTHING
 
 
@@ -70,13 +78,13 @@ def _say_distance(old: datetime, new: datetime) -> str:
     return f"{count_of(abs(days), 'day')} {'later' if days > 0 else 'earlier'}"
 
 
-def _items_of(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _items_of(row: dict[str, Any], gone: str) -> list[dict[str, Any]]:
     items = []
     if row["new"]:
         note = f"was {_say(row['old'])}" if row["old"] else "new"
         items.append({"starts": row["new"], "label": row["label"], "look": row["look"], "note": note})
     if row["old"]:
-        note = f"to {_say(row['new'])}" if row["new"] else "given up"
+        note = f"to {_say(row['new'])}" if row["new"] else gone
         look = LEFT if row["new"] else GONE
         items.append({"starts": row["old"], "label": row["label"], "look": look, "note": note})
     return items
