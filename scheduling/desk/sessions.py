@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from clinic.models import Patient
 from protocols.models import Gate
+from protocols.models.decision import GateMoment
 from scheduling.desk import answer_acts, driver_acts
 from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.answer_acts import act_on_answer, describe_answers
@@ -25,7 +26,8 @@ from scheduling.desk.moving_page import show_moving
 from scheduling.desk.session_acts import ACTS, act_on_session
 from scheduling.desk.session_rows import describe_sessions, for_rows, read_tracks, today_at
 from scheduling.desk.stranded import mark_stranded, reasons_among, show_stranded
-from scheduling.models import GateRecord, MissedReason, Session
+from scheduling.desk.watched import add_watches
+from scheduling.models import GateRecord, MissedReason, Session, SessionStatus
 from scheduling.words import label_of, say_short_day, say_time
 
 
@@ -115,6 +117,7 @@ class SessionAdmin(ReadOnlyAdmin):
         tracks = read_tracks(session.course.version_id)
         rows = describe_sessions([session], now=now, tracks=tracks)
         mark_stranded(rows, reasons_among([session], now=now))
+        add_watches(rows, now=now)
         context = {
             **self.admin_site.each_context(request),
             "title": f"{describe_visit(session, tracks)}, {say_short_day(session.local_date)}",
@@ -174,5 +177,11 @@ def visit_gates(session: Session) -> list[dict[str, Any]]:
     """What must be true at this visit, with the record that says it is."""
     gates = Gate.objects.filter(version_id=session.course.version_id, each_visit=True)
     gates = gates.filter(Q(visit_type=None) | Q(visit_type_id=session.visit_type_id))
+    if session.status != SessionStatus.COMPLETED:
+        gates = gates.exclude(moment=GateMoment.AFTER)
     records = {record.gate_id: record for record in GateRecord.objects.filter(session=session)}
-    return [{"gate": gate, "record": records.get(gate.pk)} for gate in gates]
+    return [{"gate": gate, "record": records.get(gate.pk), "due": due_day(gate, session)} for gate in gates]
+
+
+def due_day(gate: Gate, session: Session) -> date | None:
+    return None if gate.due_days is None else session.local_date + timedelta(days=gate.due_days)
