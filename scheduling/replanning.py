@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 
@@ -105,12 +105,17 @@ def _day_after(session: Session) -> datetime:
 
 def policy_of(session: Session) -> str:
     """The missed-session policy of the phase that the session's number belongs to."""
+    return policy_at(Phase.objects.filter(track=session.track_id).order_by("position"), session.number)
+
+
+def policy_at(phases: Iterable[Phase], number: int) -> str:
+    """The same for a number, of the phases of its track in their order."""
     first = 1
     policy: str = MissedPolicy.APPEND
-    for phase in Phase.objects.filter(track=session.track_id).order_by("position"):
+    for phase in phases:
         policy = phase.missed_policy
         first += phase.periods * phase.per_period
-        if session.number < first or phase.open_ended:
+        if number < first or phase.open_ended:
             break
     return policy
 
