@@ -11,4 +11,5 @@ from scheduling.desk import (  # noqa: F401
     sessions,
     sites,
     staff,
+    waiting_entries,
 )

@@ -63,6 +63,12 @@ def read_wording(proposal: Proposal) -> Wording:
     )
 
 
+def describe_visits(proposal: Proposal) -> list[dict[str, Any]]:
+    """The visits of one plan as rows of a list."""
+    rows: list[dict[str, Any]] = _describe_visits(proposal, read_wording(proposal))["rows"]
+    return rows
+
+
 def _describe_visits(proposal: Proposal, wording: Wording) -> dict[str, Any]:
     protocol = proposal.problem.protocol_of(proposal.problem.course(proposal.plan.id))
     order = {track.name: index for index, track in enumerate(protocol.tracks)}
