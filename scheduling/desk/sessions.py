@@ -20,6 +20,8 @@ from scheduling.desk import answer_acts, driver_acts
 from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.answer_acts import act_on_answer, describe_answers
 from scheduling.desk.base import ReadOnlyAdmin, badge, staff_of
+from scheduling.desk.board import board_urls
+from scheduling.desk.disruptions_page import disruption_urls
 from scheduling.desk.driver_acts import act_on_driver, describe_driver
 from scheduling.desk.find_patients import find_patients
 from scheduling.desk.moving_page import show_moving
@@ -97,6 +99,8 @@ class SessionAdmin(ReadOnlyAdmin):
         wrap = self.admin_site.admin_view
         return [
             path("stranded/", wrap(self.stranded_view), name="desk_stranded"),
+            *disruption_urls(self),
+            *board_urls(self),
             path("<str:pk>/move/", wrap(self.move_view), name="desk_session_move"),
             path("<str:pk>/act/<str:act>/", wrap(post_only(self.act_view)), name="desk_session_act"),
             path("<str:pk>/driver/<str:act>/", wrap(post_only(self.driver_view)), name="desk_driver_act"),
