@@ -12,7 +12,7 @@ from scheduling.changes import Recording, recording
 from scheduling.disruptions.answer import Answer
 from scheduling.disruptions.attempts import Solved
 from scheduling.disruptions.posing import Case, cases_of, read_given
-from scheduling.disruptions.question import Disruption, pose_lead
+from scheduling.disruptions.question import Disruption, is_written_down, pose_lead
 from scheduling.disruptions.words import summarize
 from scheduling.findings import explain
 from scheduling.locking import booking_transaction, lock_courses, lock_resources, retried
@@ -64,7 +64,8 @@ def apply_replanning(
     with booking_transaction():
         courses = lock_courses([one.course_id for one in agreed])
         _lock_seats(disruption, agreed)
-        _refuse_twice(disruption)
+        if is_written_down(disruption):
+            raise refuse(TWICE, rule="changed")
         with recording(courses, kind=_kind_of(disruption), summary=summarize(disruption), now=now, by=by) as current:
             _write_down(disruption, current)
             if courses:
@@ -77,16 +78,6 @@ def _lock_seats(disruption: Disruption, agreed: Sequence[Agreed]) -> None:
     lock_resources(seats | {span.resource.pk for span in disruption.outages})
     if disruption.closed is not None:
         list(Site.objects.select_for_update(no_key=True).filter(pk=disruption.site.pk).values_list("pk"))
-
-
-def _refuse_twice(disruption: Disruption) -> None:
-    for span in disruption.outages:
-        if Outage.objects.filter(resource=span.resource, start=span.start, end=span.end).exists():
-            raise refuse(TWICE, rule="changed")
-    if disruption.closed is not None:
-        first, last = disruption.closed
-        if Closure.objects.filter(site=disruption.site, first_on=first, last_on=last).exists():
-            raise refuse(TWICE, rule="changed")
 
 
 def _kind_of(disruption: Disruption) -> ChangeKind:

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 
 from django.db.models import Exists, OuterRef, Q
 
-from clinic.models import ExtraOpening, Resource, Site
+from clinic.models import Closure, ExtraOpening, Outage, Resource, Site
 from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.impact import EXPECTED, find_stranded
@@ -39,6 +39,19 @@ class Disruption:
     def is_new(self) -> bool:
         """Whether there is something to write down beside the visits."""
         return bool(self.outages) or self.closed is not None
+
+
+def is_written_down(disruption: Disruption) -> bool:
+    """Whether the records say all of it already: an outage as long or longer, a closure of these dates."""
+    out = (
+        Outage.objects.filter(resource=span.resource, start__lte=span.start, end__gte=span.end).exists()
+        for span in disruption.outages
+    )
+    if disruption.closed is None:
+        return bool(disruption.outages) and all(out)
+    first, last = disruption.closed
+    closures = Closure.objects.filter(site=disruption.site, first_on__lte=first, last_on__gte=last)
+    return closures.exists() and all(out)
 
 
 def find_hit(disruption: Disruption, *, now: datetime) -> list[Session]:
