@@ -29,7 +29,7 @@ def show_forms(request: HttpRequest, admin_site: AdminSite) -> HttpResponse:
     related = ("patient", "site", "course__version__protocol")
     rows = [describe_form(visit, now=now) for visit in forms_due(sites).select_related(*related)[: SHOWN_AT_MOST + 1]]
     sent = list(forms_sent(sites)[:SENT_SHOWN])
-    return show_rows(request, admin_site, "forms", "Forms due", rows, sent=sent)
+    return show_rows(request, admin_site, "forms", "Forms due", rows, sites=sites, sent=sent)
 
 
 def describe_form(visit: Any, *, now: datetime) -> dict[str, Any]:

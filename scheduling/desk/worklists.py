@@ -59,7 +59,7 @@ def show_drivers(request: HttpRequest, admin_site: AdminSite) -> HttpResponse:
     rows = read_rows(unsure_drivers(sites, now=now).select_related("driver"), now=now)
     for row in rows:
         row["home"] = describe_driver(row["session"])
-    return show_rows(request, admin_site, "drivers", "No confirmed driver", rows)
+    return show_rows(request, admin_site, "drivers", "No confirmed driver", rows, sites=sites)
 
 
 # What nobody recorded
@@ -75,7 +75,7 @@ def show_unrecorded(request: HttpRequest, admin_site: AdminSite) -> HttpResponse
     need_permission(request, "scheduling.view_session")
     now, sites = timezone.now(), sites_of(request)
     rows = read_rows(left_open(sites, now=now), now=now)
-    return show_rows(request, admin_site, "unrecorded", "Outcomes not recorded", rows)
+    return show_rows(request, admin_site, "unrecorded", "Outcomes not recorded", rows, sites=sites)
 
 
 # Where a clinician decides
@@ -101,7 +101,7 @@ def show_decisions(request: HttpRequest, admin_site: AdminSite) -> HttpResponse:
     need_permission(request, "scheduling.view_course")
     now, sites = timezone.now(), sites_of(request)
     rows = [{"session": session} for session in due_points(sites, now=now)[: SHOWN_AT_MOST + 1]]
-    return show_rows(request, admin_site, "decisions", "Decisions due", rows)
+    return show_rows(request, admin_site, "decisions", "Decisions due", rows, sites=sites)
 
 
 # What the lists share
@@ -116,14 +116,21 @@ def read_rows(sessions: QuerySet[Session], *, now: datetime) -> list[dict[str, A
 
 
 def show_rows(
-    request: HttpRequest, admin_site: AdminSite, name: str, title: str, rows: list[dict[str, Any]], **more: Any
+    request: HttpRequest,
+    admin_site: AdminSite,
+    name: str,
+    title: str,
+    rows: list[dict[str, Any]],
+    *,
+    sites: Collection[Site],
+    **more: Any,
 ) -> HttpResponse:
     context = {
         **admin_site.each_context(request),
         "title": title,
         "rows": rows[:SHOWN_AT_MOST],
         "has_more": len(rows) > SHOWN_AT_MOST,
-        "several_sites": len(sites_of(request)) > 1,
+        "several_sites": len(sites) > 1,
         "page": request.path,
         **more,
     }

@@ -8,6 +8,7 @@ from django.urls import reverse
 from clinic.models import Closure
 from scheduling.models import Notice
 from tests import factories
+from tests.scheduling.watched import make_watched
 
 pytestmark = pytest.mark.django_db
 
@@ -45,12 +46,13 @@ def closed(site):
 
 
 LISTS = {
-    "admin:index": 21,
+    "admin:index": 23,
     "admin:scheduling_course_changelist": 7,
     "admin:scheduling_session_changelist": 6,
     "admin:scheduling_notice_changelist": 6,
     "admin:desk_call_list": 11,
     "admin:clinic_patient_changelist": 6,
+    "admin:desk_day_list": 8,
 }
 
 
@@ -66,7 +68,7 @@ def test_lists_cost_the_same_queries_with_1_and_with_30_rows(
     assert page.content.decode().count("Patient") >= rows
 
 
-@pytest.mark.parametrize(("name", "queries"), {"admin:index": 21, "admin:desk_stranded": 14}.items())
+@pytest.mark.parametrize(("name", "queries"), {"admin:index": 23, "admin:desk_stranded": 16}.items())
 @pytest.mark.parametrize("rows", [1, 30])
 def test_visits_without_a_place_cost_the_same_queries_with_1_and_with_30_rows(
     at_desk, grow, closed, name, queries, rows, django_assert_num_queries
@@ -76,6 +78,49 @@ def test_visits_without_a_place_cost_the_same_queries_with_1_and_with_30_rows(
     with django_assert_num_queries(queries):
         page = at_desk.get(reverse(name))
     assert page.content.decode().count("no. 1") == rows
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+def test_today_costs_the_same_queries_with_1_and_with_30_patients_being_watched(
+    at_desk, site, clock, rows, django_assert_num_queries
+):
+    version = make_watched()
+    for _ in range(rows):
+        course = factories.make_course(patient=factories.make_patient(site=site), version=version)
+        factories.make_session(course=course, start=factories.NOW, minutes=155, status="arrived")
+    clock.move_to(factories.NOW + timedelta(hours=1), tick=False)
+    at_desk.get(reverse("admin:index"))
+    with django_assert_num_queries(22):
+        page = at_desk.get(reverse("admin:index"))
+    assert len(page.context["watched"]) == rows
+
+
+WORK = {
+    "admin:desk_drivers": 7,
+    "admin:desk_unrecorded": 6,
+    "admin:desk_decisions": 5,
+    "admin:desk_forms": 6,
+}
+
+
+@pytest.mark.parametrize(("name", "queries"), WORK.items())
+@pytest.mark.parametrize("rows", [1, 30])
+def test_lists_to_work_down_cost_the_same_queries_with_1_and_with_30_rows(
+    at_desk, site, version, name, queries, rows, django_assert_num_queries
+):
+    watched = make_watched(form=True)
+    day = timedelta(days=1)
+    for _ in range(rows):
+        person = factories.make_patient(site=site)
+        first, second = (factories.make_course(patient=person, version=each) for each in (watched, version))
+        factories.make_session(course=first, start=factories.NOW - 3 * day, status="completed")
+        factories.make_session(course=first, start=factories.NOW + 3 * day)
+        factories.make_session(course=second, start=factories.NOW - 2 * day, status="unrecorded")
+        factories.make_session(course=second, start=factories.NOW - day, status="completed")
+    at_desk.get(reverse(name))
+    with django_assert_num_queries(queries):
+        page = at_desk.get(reverse(name))
+    assert len(page.context["rows"]) == rows
 
 
 @pytest.mark.parametrize("rows", [1, 30])
