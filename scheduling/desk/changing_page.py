@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -23,6 +22,7 @@ from scheduling.desk.acting import refusals_told
 from scheduling.desk.base import staff_of
 from scheduling.desk.course_acts import page_of
 from scheduling.desk.shift_rows import AnyShift, describe_shifts
+from scheduling.desk.undo import tell_done
 from scheduling.models import Course
 from scheduling.refusals import BookingRefused, Refusal
 
@@ -37,6 +37,7 @@ class Shown:
     expected: str = ""
     refusals: Sequence[Refusal] = ()
     notes: Sequence[str] = ()
+    pause: tuple[date, date | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Act:
     told: str = TOLD
     keep: str = ""
     gone: str = "given up"
+    added: str = "new"
     hidden: list[tuple[str, str]] = field(default_factory=list)
     title: str = ""
     when_refused: str = ""
@@ -71,7 +73,7 @@ def show_changing(request: HttpRequest, admin_site: AdminSite, course: Course, a
         with refusals_told(request) as refused:
             act.do(values, request.POST.get("expected", ""), now, staff_of(request))
         if not refused:
-            messages.success(request, act.done)
+            tell_done(request, act.done, now=now)
             return HttpResponseRedirect(page_of(course))
         if act.when_refused:
             return HttpResponseRedirect(act.when_refused)
@@ -89,11 +91,19 @@ def show_changing(request: HttpRequest, admin_site: AdminSite, course: Course, a
         "asked": [field for field in form.visible_fields() if field.name in act.needed],
     }
     if shown is not None:
-        context["refusals"], context["notes"] = shown.refusals, shown.notes
+        context["refusals"] = shown.refusals
         if not shown.refusals:
-            context["plan"] = describe_shifts(course, shown.shifts, now=now, gone=act.gone)
+            words = {"gone": act.gone, "added": act.added}
+            context["plan"] = describe_shifts(course, shown.shifts, now=now, pause=shown.pause, **words)
+            context["sentences"] = say_result(context["plan"]["summary"], shown.notes)
             context["hidden"] = [*act.hidden, ("expected", shown.expected)]
     return TemplateResponse(request, "desk/change.html", context)
+
+
+def say_result(summary: str, notes: Sequence[str]) -> list[str]:
+    """What changes in sentences; a note that begins with the counts says them already."""
+    counted = any(note.startswith(summary.rstrip(".")) for note in notes)
+    return [*([] if counted else [summary]), *notes]
 
 
 def propose(act: Act, values: dict[str, Any], *, now: datetime) -> Shown:

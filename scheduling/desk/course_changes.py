@@ -1,9 +1,9 @@
-"""What may be changed of a whole course, each with the plan before it is done: stop it."""
+"""What may be changed of a whole course, each act with its form, its plan, and what it says when it is done."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -13,13 +13,38 @@ from scheduling.booking import stop_course
 from scheduling.course_change import CourseChange, VisitShift, refuse_unless_shown
 from scheduling.desk.changing_page import Act, Shown
 from scheduling.models import Course
+from scheduling.pausing import pause_course, propose_pause, propose_resume, resume_course
+
+TOLD = "The patient is told within a few minutes."
+DAY = {"type": "date"}
+
+
+def ask_reason() -> forms.CharField:
+    return forms.CharField(
+        label="Reason", max_length=200, required=False, widget=forms.TextInput({"class": "wide", "autocomplete": "off"})
+    )
 
 
 class StopForm(forms.Form):
-    reason = forms.CharField(label="Reason", max_length=200, required=False, widget=forms.TextInput({"class": "wide"}))
+    reason = ask_reason()
 
 
-def stop_act(course: Course, data: Any, now: datetime) -> Act:
+class PauseForm(forms.Form):
+    first_on = forms.DateField(label="First day of the pause", widget=forms.DateInput(DAY))
+    last_on = forms.DateField(
+        label="Last day of the pause",
+        required=False,
+        widget=forms.DateInput(DAY),
+        help_text="Leave it empty while nobody knows: the visits to come are set aside, and their seats are free.",
+    )
+    reason = ask_reason()
+
+
+class ResumeForm(forms.Form):
+    on = forms.DateField(label="From this day on", widget=forms.DateInput(DAY))
+
+
+def stop_act(course: Course, data: Any, today: date) -> Act:
     def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
         refuse_unless_shown(propose_stop(course, now=now), expected)
         stop_course(course, reason=values["reason"], now=now, by=by)
@@ -30,14 +55,14 @@ def stop_act(course: Course, data: Any, now: datetime) -> Act:
         lede="Visits to come are cancelled, and their seats are free again. What has happened stays as it is.",
         button="Stop the course",
         keep="Keep it",
-        done="The course is stopped. The patient is told within a few minutes.",
+        done=f"The course is stopped. {TOLD}",
         form=StopForm(data),
         propose=lambda values, now: show(propose_stop(course, now=now)),
         do=do,
         at_once=True,
         is_final=True,
         needed=("reason",),
-        told="The patient is told once, within a few minutes. Until then it can be undone.",
+        told="The patient is told once, within a few minutes.",
     )
 
 
@@ -47,8 +72,49 @@ def propose_stop(course: Course, *, now: datetime) -> CourseChange:
     return CourseChange(course, gone)
 
 
-def show(change: CourseChange) -> Shown:
-    return Shown(change.shifts, change.fingerprint, change.refusals, change.notes)
+def pause_act(course: Course, data: Any, today: date) -> Act:
+    def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
+        pause_course(course, **values, expected=expected, now=now, by=by)
+
+    def find(values: dict[str, Any], now: datetime) -> Shown:
+        first, last = values["first_on"], values["last_on"]
+        found = propose_pause(course, first_on=first, last_on=last, now=now)
+        return show(found, pause=(first, last))
+
+    return Act(
+        heading=f"Pause the course of {course.patient.full_name}",
+        title="Pause",
+        lede="No visit lies in the days of a pause. Visits in it move behind it, with as few others as can be.",
+        button="Pause the course",
+        done=f"The course is paused. {TOLD}",
+        form=PauseForm(data, initial={"first_on": today + timedelta(days=1)}),
+        propose=find,
+        do=do,
+        needed=("reason",),
+        gone="set aside",
+    )
 
 
-ACTS: dict[str, Callable[[Course, Any, datetime], Act]] = {"stop": stop_act}
+def resume_act(course: Course, data: Any, today: date) -> Act:
+    def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
+        resume_course(course, on=values["on"], expected=expected, now=now, by=by)
+
+    return Act(
+        heading=f"Resume the course of {course.patient.full_name}",
+        title="Resume",
+        lede="Visits that were set aside are planned again from that day on, in the rhythm of the treatment.",
+        button="Resume the course",
+        done=f"The course goes on. {TOLD}",
+        form=ResumeForm(data, initial={"on": today + timedelta(days=1)}),
+        propose=lambda values, now: show(propose_resume(course, on=values["on"], now=now)),
+        do=do,
+        at_once=True,
+        added="planned again",
+    )
+
+
+def show(change: CourseChange, *, pause: tuple[date, date | None] | None = None) -> Shown:
+    return Shown(change.shifts, change.fingerprint, change.refusals, change.notes, pause)
+
+
+ACTS: dict[str, Callable[[Course, Any, date], Act]] = {"stop": stop_act, "pause": pause_act, "resume": resume_act}

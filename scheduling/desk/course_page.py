@@ -16,7 +16,8 @@ from django.utils import timezone
 from protocols.models import DecisionPoint, Gate
 from scheduling.decisions import due_decisions
 from scheduling.desk.contact_acts import refuses_mail
-from scheduling.desk.course_timeline import add_marks, lay_out_timeline, may_be_changed, name_phases
+from scheduling.desk.course_changes import ACTS
+from scheduling.desk.course_timeline import add_marks, lay_out_timeline, may_be_changed, name_phases, say_pause
 from scheduling.desk.session_rows import describe_sessions, for_rows
 from scheduling.desk.stranded import mark_stranded, reasons_among
 from scheduling.desk.wording import describe_relaxations, say_availability
@@ -62,7 +63,9 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
         "notices": notices,
         "notice_counts": count_notices(notices),
         "is_waiting": course.status in WAITING,
+        "pause": say_pause(course, today=today),
         "can_change": may_be_changed(course),
+        "acts": ACTS,
         "has_open_phase": any(phase.open_ended for track in tracks for phase in track.phases.all()),
         "ways_out": describe_relaxations(course.relaxations, course=course),
         "wishes": wishes_of(course),
@@ -73,8 +76,10 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
 
 
 def count_states(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
-    states = [row["session"].status for row in rows]
-    return {state.value: states.count(state) for state in SessionStatus} | {"live": sum(s not in GONE for s in states)}
+    sessions = [row["session"] for row in rows]
+    states = [session.status for session in sessions if not session.set_aside]
+    counts = {state.value: states.count(state) for state in SessionStatus}
+    return counts | {"live": sum(s not in GONE for s in states), "set_aside": len(sessions) - len(states)}
 
 
 def course_gates(course: Course, *, today: date) -> list[dict[str, Any]]:

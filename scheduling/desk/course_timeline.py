@@ -15,7 +15,7 @@ from scheduling.desk.session_rows import chips_of
 from scheduling.desk.week_rows import Weeks, lay_out_weeks
 from scheduling.models import Course, CourseDecision, CourseStatus, Driver, GateRecord, Notice, NoticeStatus
 from scheduling.open_phase import phases_of
-from scheduling.words import name_code
+from scheduling.words import name_code, say_short_day
 
 TO_GO = {NoticeStatus.DUE, NoticeStatus.SENDING}
 NEAR_DAYS = 2
@@ -117,3 +117,15 @@ def _place_decisions(
 
 def may_be_changed(course: Course) -> bool:
     return course.status in {CourseStatus.BOOKED, CourseStatus.RUNNING}
+
+
+def say_pause(course: Course, *, today: date) -> str:
+    """The pause that the course is in or comes to, in a phrase; empty where there is none."""
+    if course.paused_on is None or (course.paused_until is not None and course.paused_until < today):
+        return ""
+    since = f"from {say_short_day(course.paused_on)}"
+    return (
+        f"{since} to {say_short_day(course.paused_until)}"
+        if course.paused_until
+        else f"{since} until somebody resumes it"
+    )

@@ -123,7 +123,8 @@ class CourseAdmin(SiteScopedAdmin):
         if act not in ACTS:
             raise Http404
         data = request.POST if request.method == "POST" else None
-        return show_changing(request, self.admin_site, course, ACTS[act](course, data, timezone.now()))
+        today = timezone.now().astimezone(course.site.zone).date()
+        return show_changing(request, self.admin_site, course, ACTS[act](course, data, today))
 
     def decide_view(self, request: HttpRequest, pk: str, point: str) -> HttpResponse:
         return decide_at_point(request, self.find(request, pk, "scheduling.decide_course"), point)

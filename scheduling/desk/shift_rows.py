@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from scheduling.desk.month_calendar import Chip
 from scheduling.desk.proposal_page import closed_days
 from scheduling.desk.week_rows import Weeks, lay_out_weeks, monday_of
 from scheduling.models import Course, Session
-from scheduling.words import count_of, label_session, say_short_day, say_time
+from scheduling.words import count_of, label_session, name_code, say_short_day, say_time
 
 STAYS, MOVES, LEFT, ADDED, GONE = "stays", "moves", "left", "added", "gone"
 NOTHING = "No visit changes."
-LOOKS = ((STAYS, "Stays"), (MOVES, "New time"), (LEFT, "Old time"), (ADDED, "New visit"), (GONE, ""))
 
 
 class AnyShift(Protocol):
@@ -34,27 +33,43 @@ class AnyShift(Protocol):
 
 
 def describe_shifts(
-    course: Course, shifts: Sequence[AnyShift], *, now: datetime, gone: str = "given up"
+    course: Course,
+    shifts: Sequence[AnyShift],
+    *,
+    now: datetime,
+    gone: str = "given up",
+    added: str = "new",
+    pause: tuple[date, date | None] | None = None,
 ) -> dict[str, Any]:
     """`rows` from old to new, `weeks` with what stays around them, and `summary`, a sentence.
 
-    `gone` says what becomes of visits that have no new time.
+    `gone` says what becomes of visits that have no new time, `added` what those are that had no old one.
     """
     zone, several = course.site.zone, course.version.tracks.count() > 1
     rows = [_describe(shift, zone, several) for shift in shifts]
     touched = {shift.session_id for shift in shifts}
     kept = [session for session in course.sessions.live().select_related("track") if session.pk not in touched]
-    items = [item for row in rows for item in _items_of(row, gone)] + [_stay(session, several) for session in kept]
-    weeks = _weeks_around(course, items, now.astimezone(zone).date())
+    items = [item for row in rows for item in _items_of(row, gone, added)] + [
+        _stay(session, several) for session in kept
+    ]
+    weeks = _weeks_around(course, items, now.astimezone(zone).date(), pause)
     looks = {item["look"] for week in weeks.rows for day in week.days for item in day.items}
-    key = [(look, text or gone.capitalize()) for look, text in LOOKS if look in looks]
-    return {"rows": rows, "weeks": weeks, "summary": summarize(rows, gone), "key": key, "gone": gone}
+    words = {STAYS: "Stays", MOVES: "New time", LEFT: "Old time", ADDED: added.capitalize(), GONE: gone.capitalize()}
+    key = [(look, word) for look, word in words.items() if look in looks]
+    return {
+        "rows": rows,
+        "weeks": weeks,
+        "summary": summarize(rows, gone, added),
+        "key": key,
+        "gone": gone,
+        "added": added,
+    }
 
 
-def summarize(rows: Iterable[dict[str, Any]], gone: str) -> str:
+def summarize(rows: Iterable[dict[str, Any]], gone: str, added: str) -> str:
     """How many visits move, are new and are given up, in a sentence."""
     counts = Counter(row["look"] for row in rows)
-    verbs = {MOVES: ("moves", "move"), ADDED: ("is new", "are new"), GONE: (f"is {gone}", f"are {gone}")}
+    verbs = {MOVES: ("moves", "move"), ADDED: (f"is {added}", f"are {added}"), GONE: (f"is {gone}", f"are {gone}")}
     parts = [f"{count_of(counts[look], 'visit')} {verbs[look][counts[look] > 1]}" for look in verbs if counts[look]]
     return f"{', '.join(parts)}." if parts else NOTHING
 
@@ -78,10 +93,10 @@ def _say_distance(old: datetime, new: datetime) -> str:
     return f"{count_of(abs(days), 'day')} {'later' if days > 0 else 'earlier'}"
 
 
-def _items_of(row: dict[str, Any], gone: str) -> list[dict[str, Any]]:
+def _items_of(row: dict[str, Any], gone: str, added: str) -> list[dict[str, Any]]:
     items = []
     if row["new"]:
-        note = f"was {_say(row['old'])}" if row["old"] else "new"
+        note = f"was {_say(row['old'])}" if row["old"] else added
         items.append({"starts": row["new"], "label": row["label"], "look": row["look"], "note": note})
     if row["old"]:
         note = f"to {_say(row['new'])}" if row["new"] else gone
@@ -95,11 +110,14 @@ def _say(moment: datetime) -> str:
 
 
 def _stay(session: Session, several: bool) -> dict[str, Any]:
-    label = label_session(session.track.name, session.number, several=several)
+    """Without its number: it may be another one after the change, and that is of no matter to anybody."""
+    label = name_code(session.track.name) if several else ""
     return {"starts": session.local_start, "label": label, "look": STAYS, "note": ""}
 
 
-def _weeks_around(course: Course, items: Sequence[dict[str, Any]], today: Any) -> Weeks:
+def _weeks_around(
+    course: Course, items: Sequence[dict[str, Any]], today: date, pause: tuple[date, date | None] | None
+) -> Weeks:
     """From the first week in which something changes to the last, counted as weeks of the course."""
     changed = [monday_of(item["starts"].date()) for item in items if item["look"] != STAYS]
     if not changed:
@@ -108,4 +126,4 @@ def _weeks_around(course: Course, items: Sequence[dict[str, Any]], today: Any) -
     shown = [item for item in items if min(changed) <= monday_of(item["starts"].date()) <= max(changed)]
     closed = closed_days(course.site, [Chip(item["starts"], "", "", "") for item in shown])
     begins = (min(changed) - first).days // 7 + 1
-    return lay_out_weeks(shown, today=today, closed=closed, begins=begins)
+    return lay_out_weeks(shown, today=today, closed=closed, pause=pause, begins=begins)

@@ -1,0 +1,122 @@
+"""What is changed of a whole course: each act shows its plan first, and does what it showed or nothing."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from scheduling.models import Course
+from scheduling.pausing import propose_pause
+from tests import factories
+from tests.scheduling.desk.pressing import told
+
+pytestmark = pytest.mark.django_db
+
+
+def url_of(course, act):
+    return reverse("admin:desk_course_act", kwargs={"pk": course.pk, "act": act})
+
+
+def show(client, course, act, **fields):
+    return client.post(url_of(course, act), {**fields, "step": "show"})
+
+
+def confirm(client, course, act, shown, **fields):
+    sent = {**dict(shown.context["hidden"]), **fields, "step": "book"}
+    return client.post(url_of(course, act), sent, follow=True)
+
+
+def states_of(course):
+    return list(course.sessions.order_by("number", "pk").values_list("number", "status", "set_aside", "start"))
+
+
+def rows_of(page):
+    return [(row["label"], row["look"], row["old"], row["new"]) for row in page.context["plan"]["rows"]]
+
+
+def test_a_pause_is_asked_shown_and_then_made(at_desk, course):
+    before = states_of(course)
+    asked = at_desk.get(url_of(course, "pause"))
+    assert "plan" not in asked.context
+    assert asked.context["form"].initial == {"first_on": factories.a_day(1)}
+    days = {"first_on": factories.a_day(1).isoformat(), "last_on": factories.a_day(8).isoformat()}
+    shown = show(at_desk, course, "pause", **days)
+    found = propose_pause(course, first_on=factories.a_day(1), last_on=factories.a_day(8), now=factories.NOW)
+    assert [(old, new) for _, _, old, new in rows_of(shown)] == [
+        (shift.old_start, shift.new_start) for shift in found.shifts
+    ]
+    assert states_of(course) == before
+    done = confirm(at_desk, course, "pause", shown, **days, reason="A journey")
+    assert told(done) == ["The course is paused. The patient is told within a few minutes."]
+    course.refresh_from_db()
+    assert (course.status, course.paused_on, course.paused_until, course.pause_reason) == (
+        "booked",
+        factories.a_day(1),
+        factories.a_day(8),
+        "A journey",
+    )
+    assert all(start.date() > factories.a_day(8) for _, _, _, start in states_of(course))
+
+
+def test_a_pause_without_an_end_sets_aside_and_going_on_plans_again(at_desk, course, clerk):
+    first_on = factories.a_day(1).isoformat()
+    shown = show(at_desk, course, "pause", first_on=first_on, last_on="")
+    assert shown.context["sentences"] == ["4 visits are set aside: planned again when the course goes on."]
+    confirm(at_desk, course, "pause", shown, first_on=first_on, last_on="", reason="In hospital")
+    page = at_desk.get(reverse("admin:scheduling_course_change", args=[course.pk]))
+    text = page.content.decode()
+    assert page.context["counts"]["set_aside"] == 4
+    assert "Paused from Tue, Nov 24 until somebody resumes it" in text
+    assert "Add a visit" not in text
+    again = at_desk.get(url_of(course, "resume"))
+    assert again.context["plan"]["summary"] == "4 visits are planned again."
+    on = (factories.a_day(14)).isoformat()
+    shown = show(at_desk, course, "resume", on=on)
+    planned = [new for _, _, _, new in rows_of(shown)]
+    done = confirm(at_desk, course, "resume", shown, on=on)
+    assert told(done) == ["The course goes on. The patient is told within a few minutes."]
+    assert [(status, aside) for _, status, aside, _ in states_of(course)] == [("booked", False)] * 4
+    assert sorted(start for _, _, _, start in states_of(course)) == sorted(planned)
+
+
+def test_without_a_reason_nothing_is_done_and_the_plan_stays_in_view(at_desk, course):
+    days = {"first_on": factories.a_day(1).isoformat(), "last_on": ""}
+    page = confirm(at_desk, course, "pause", show(at_desk, course, "pause", **days), **days, reason=" ")
+    assert page.context["form"].errors == {"reason": ["Reason: say it in a few words."]}
+    assert page.context["plan"]["summary"] == "4 visits are set aside."
+    assert Course.objects.get(pk=course.pk).paused_on is None
+
+
+def test_what_cannot_be_says_why_and_has_no_button(at_desk, course):
+    yesterday = (factories.a_day() - timedelta(days=1)).isoformat()
+    page = show(at_desk, course, "pause", first_on=yesterday, last_on="")
+    assert [refusal.message for refusal in page.context["refusals"]] == ["A pause begins today or later."]
+    assert "Leave it as it is" not in page.content.decode()
+    assert show(at_desk, course, "pause", first_on="soon").context["form"].errors == {
+        "first_on": ["Enter a valid date."]
+    }
+
+
+def test_other_days_than_those_shown_are_shown_before_they_are_done(at_desk, course):
+    days = {"first_on": factories.a_day(1).isoformat(), "last_on": factories.a_day(3).isoformat()}
+    shown = show(at_desk, course, "pause", **days)
+    other = {**days, "last_on": factories.a_day(8).isoformat()}
+    page = confirm(at_desk, course, "pause", shown, **other, reason="A journey")
+    assert told(page) == ["What would change is not what was shown any more. Nothing was changed; please look again."]
+    assert len(page.context["plan"]["rows"]) > len(shown.context["plan"]["rows"])
+    assert Course.objects.get(pk=course.pk).paused_on is None
+
+
+def test_the_second_of_two_clerks_sees_that_the_course_changed(at_desk, course):
+    shown = at_desk.get(url_of(course, "stop"))
+    course.sessions.filter(number=4).update(status="cancelled")
+    page = confirm(at_desk, course, "stop", shown, reason="Moved away")
+    assert told(page) == ["What would change is not what was shown any more. Nothing was changed; please look again."]
+    assert page.context["plan"]["summary"] == "3 visits are given up."
+    assert Course.objects.get(pk=course.pk).status == "booked"
+
+
+def test_an_act_that_is_none_and_a_course_elsewhere_are_not_there(at_desk, client, course, other_clerk):
+    assert at_desk.get(url_of(course, "explode")).status_code == 404
+    client.force_login(other_clerk)
+    assert client.get(url_of(course, "pause")).status_code == 404
