@@ -12,7 +12,6 @@ from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.changes import recording
 from scheduling.course_change import CourseChange, order_shifts
-from scheduling.explaining import say_why
 from scheduling.locking import booking_transaction, lock_course, retried
 from scheduling.models import Change, Course, CourseStatus, Session, SessionStatus
 from scheduling.models.change import ChangeKind
@@ -21,17 +20,17 @@ from scheduling.posing import Key, close_up, let_go, only_given, shift_into_wind
 from scheduling.refusals import refuse
 from scheduling.replanning import may_move
 from scheduling.revising import (
-    TIME_LIMIT,
     Attempt,
     Revision,
     as_it_is,
     find_as_shown,
-    plan_attempt,
+    first_solved,
     propose,
     read_course,
     read_rows,
     show_gone,
     solve,
+    ways_later,
     write_revision,
 )
 from scheduling.settling import settle_course
@@ -241,12 +240,8 @@ def _plan_again(course: Course, rows: Numbered, on: date, now: datetime) -> Revi
     problem = replace(problem, now=max(problem.now or now, begins))
     posed = let_go(problem.courses[0], aside | missed)
     kept = {key: row for key, row in rows.items() if key not in missed}
-    attempts = [Attempt(with_course(problem, way), kept) for way in _ways_on(problem, posed, aside | missed, on)]
-    for attempt in attempts:
-        if found := plan_attempt(course, attempt):
-            return found
-    plan = engine.plan(attempts[-1].problem, time_limit=TIME_LIMIT).courses[0]
-    raise refuse(say_why(plan, attempts[-1].problem, site=course.site), rule="plan")
+    ways = _ways_on(problem, posed, aside | missed, on)
+    return first_solved(course, [Attempt(with_course(problem, way), kept) for way in ways])
 
 
 def _ways_on(problem: engine.Problem, posed: engine.Course, keys: Collection[Key], on: date) -> Iterator[engine.Course]:
@@ -254,13 +249,7 @@ def _ways_on(problem: engine.Problem, posed: engine.Course, keys: Collection[Key
     if _has_first(problem, keys):
         yield begin_later(posed, on)
         return
-    base = posed.shift_days or 0
-    opens, closes = min((found for key in keys if (found := window(problem, posed, key))), default=(on, on))
-    late = max(base, (on - opens).days)
-    if on <= closes + timedelta(days=base):
-        yield replace(posed, shift_days=base)
-    if late > base:
-        yield replace(posed, shift_days=late)
+    yield from ways_later(problem, replace(posed, shift_days=posed.shift_days or 0), keys, on)
 
 
 def begin_later(posed: engine.Course, on: date) -> engine.Course:

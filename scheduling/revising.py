@@ -7,18 +7,20 @@ has is of no matter to a patient, so rows that stay take the numbers before them
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from clinic.models import User
 from scheduling import engine
 from scheduling.booking import cancel_sessions
 from scheduling.course_change import TAKEN, CourseChange, VisitShift, order_shifts, refuse_unless_shown
+from scheduling.explaining import say_why
 from scheduling.messages import outbox
 from scheduling.models import Course, Session, SessionStatus
 from scheduling.planning import alone
-from scheduling.posing import Key
+from scheduling.posing import Key, window
 from scheduling.refusals import BookingRefused, refuse
 from scheduling.replanning import REACH, renumber
 from scheduling.seating import claiming, insert_sessions, lock_seats
@@ -44,7 +46,11 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Revision:
-    """A course as it would be: `rows` by their new numbers, those that are `gone`, and fields of the course."""
+    """A course as it would be: `rows` by their new numbers, those that are `gone`, and fields of the course.
+
+    Rows that are gone keep their numbers where nothing shall be planned in their place: `number_is_given_up`, or until
+    the course goes on: `set_aside`.
+    """
 
     change: CourseChange
     problem: engine.Problem
@@ -52,11 +58,12 @@ class Revision:
     rows: Mapping[Key, Session] = field(default_factory=dict)
     gone: tuple[Session, ...] = ()
     set_aside: bool = False
+    number_is_given_up: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 Find = Callable[[Course], Revision]
-"""What an act would do to a course; raises BookingRefused where it cannot be."""
+"""What an act would do to a course, which it may change in memory; raises BookingRefused where it cannot be."""
 
 
 def propose(course: Course, find: Find) -> CourseChange:
@@ -81,12 +88,27 @@ def find_as_shown(course: Course, find: Find, expected: str) -> Revision:
 
 
 def _as_shown(course: Course, find: Find, expected: str) -> Revision:
-    found = find(course)
+    found = find(copy(course))
     refuse_unless_shown(found.change, expected)
     return found
 
 
 # Posing
+
+
+def ways_later(
+    problem: engine.Problem, posed: engine.Course, keys: Collection[Key], on: date
+) -> Iterator[engine.Course]:
+    """With the windows of these sessions as they are, else so much later that the first one begins on that day."""
+    base = posed.shift_days or 0
+    opens, closes = min((found for key in keys if (found := window(problem, posed, key))), default=(on, on))
+    if on <= closes + timedelta(days=base):
+        yield posed
+        if posed.shift_days is None:
+            yield replace(posed, shift_days=0)  # the longest gap is not asked across what has been
+    late = (on - opens).days
+    if late > base:
+        yield replace(posed, shift_days=late)
 
 
 def read_rows(course: Course) -> Numbered:
@@ -128,6 +150,16 @@ def solve(course: Course, attempts: Iterable[Attempt], *, least: int = 0) -> Rev
             if len(best.change.shifts) <= least:
                 break
     return best
+
+
+def first_solved(course: Course, attempts: Sequence[Attempt]) -> Revision:
+    """The plan of the first attempt that has one; else why the last has none, and what would help."""
+    for attempt in attempts:
+        if found := plan_attempt(course, attempt):
+            return found
+    problem = attempts[-1].problem
+    answer = engine.plan(problem, time_limit=TIME_LIMIT).courses[0]
+    raise refuse(say_why(answer, problem, site=course.site), rule="plan")
 
 
 def plan_attempt(course: Course, attempt: Attempt) -> Revision | None:
@@ -219,7 +251,7 @@ def _give_up(found: Revision, reason: str, *, now: datetime, by: User | None) ->
     cancel_sessions(found.gone, reason=reason, now=now, by=by)
     for row in found.gone:
         row.set_aside = found.set_aside
-        if not found.set_aside:
+        if not (found.set_aside or found.number_is_given_up):
             row.number = _number_beside(row, found.rows)
         row.save(update_fields=["set_aside", "number"])
 
