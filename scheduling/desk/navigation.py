@@ -6,18 +6,27 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
+# The pages of the day: label, icon, the page's name, and the permission without which it is not shown.
+PAGES: tuple[tuple[str, str, str, str], ...] = (
+    ("Today", "today", "index", ""),
+    ("Day board", "board", "desk_board", "scheduling.view_session"),
+    ("Call list", "calls", "desk_call_list", "scheduling.view_notice"),
+    ("Waiting list", "waiting", "desk_waiting", "scheduling.view_waitingentry"),
+    ("Disruptions", "disruptions", "desk_disruptions", "scheduling.view_session"),
+    ("Recent changes", "changes", "desk_changes", "scheduling.view_change"),
+)
 # Title of a section; then label, icon, and the model whose list it opens.
 SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
-        "",
+        "Records",
         (
             ("Patients", "patients", "clinic.patient"),
             ("Courses", "courses", "scheduling.course"),
             ("Sessions", "sessions", "scheduling.session"),
             ("Messages", "messages", "scheduling.notice"),
-            ("Came in", "messages", "scheduling.inbound"),
+            ("Came in", "inbox", "scheduling.inbound"),
         ),
     ),
     ("Treatments", (("Protocols", "protocols", "protocols.protocol"),)),
@@ -38,19 +47,30 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 
 def build_navigation(site: AdminSite, request: HttpRequest) -> list[dict[str, Any]]:
     registered = {model._meta.label_lower: model_admin for model, model_admin in site._registry.items()}
-    sections = []
+    pages = [
+        _item(label, icon, reverse(f"admin:{name}"))
+        for label, icon, name, permission in PAGES
+        if (not permission or request.user.has_perm(permission)) and _is_there(name)
+    ]
+    sections: list[dict[str, Any]] = [{"title": "", "items": pages}]
     for title, entries in SECTIONS:
-        items = [] if title else [_item("Today", "today", reverse("admin:index"))]
-        for label, icon, name in entries:
-            if name in registered and registered[name].has_view_permission(request):
-                url = reverse(f"admin:{name.replace('.', '_')}_changelist")
-                items.append(_item(label, icon, url))
-                if name == "scheduling.session":
-                    items.append(_item("Call list", "calls", reverse("admin:desk_call_list")))
+        items = [
+            _item(label, icon, reverse(f"admin:{name.replace('.', '_')}_changelist"))
+            for label, icon, name in entries
+            if name in registered and registered[name].has_view_permission(request)
+        ]
         if items:
             sections.append({"title": title, "items": items})
     _mark_current(sections, request.path)
     return sections
+
+
+def _is_there(name: str) -> bool:
+    try:
+        reverse(f"admin:{name}")
+    except NoReverseMatch:
+        return False
+    return True
 
 
 def _item(label: str, icon: str, url: str) -> dict[str, Any]:
