@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from django.db.models import DateField, Exists, ExpressionWrapper, F, FilteredRelation, OuterRef, Q, QuerySet
 
@@ -15,7 +16,7 @@ from scheduling.models import GateRecord, Session, SessionStatus
 from scheduling.seating import refuse_session
 
 
-def forms_due(sites: Collection[Site]) -> QuerySet[Session]:
+def forms_due(sites: Collection[Site]) -> QuerySet[Any]:
     """Completed visits with `form` (the gate), `form_name` and `due_on`, a row for each form; the most urgent first."""
     after = Q(course__version__gates__moment=GateMoment.AFTER)
     sent = GateRecord.objects.filter(session=OuterRef("pk"), gate=OuterRef("form__pk"))

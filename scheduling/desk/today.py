@@ -15,7 +15,7 @@ from django.utils import timezone
 from clinic.models import Site
 from scheduling.desk.driver_acts import describe_driver
 from scheduling.desk.session_rows import describe_sessions, for_rows, on_dates, today_at
-from scheduling.desk.watched import add_watches, minutes_late
+from scheduling.desk.watched import add_watches, minutes_late, say_minutes
 from scheduling.desk.worklists import due_points, left_open, sites_of, unsure_drivers, visits_at
 from scheduling.due_forms import forms_due
 from scheduling.impact import find_reasons_at
@@ -65,6 +65,7 @@ def describe_visits(sessions: QuerySet[Session], *, now: datetime) -> list[dict[
         row["protocol"] = session.course.version.protocol.name
         row["home"] = describe_driver(session) if session.is_live else None
         row["late"] = minutes_late(session, now=now)
+        row["late_text"] = say_minutes(row["late"])
     mark_now(rows, now=now)
     return rows
 
