@@ -20,14 +20,16 @@ from scheduling.snapshots import number_rows
 UNDER_WAY = (CourseStatus.BOOKED, CourseStatus.RUNNING)
 
 
-def decide(course: Course, decision_point: DecisionPoint, *, outcome: str, now: datetime, by: User) -> CourseDecision:
+def decide(
+    course: Course, decision_point: DecisionPoint, *, outcome: str, now: datetime, by: User, note: str = ""
+) -> CourseDecision:
     """Record the outcome (a DecisionOutcome), then book what lies beyond the point, or stop the course.
 
     After a step back at a point that blocks, the period before it is booked once more, and the point is due again after
     that. Where the visits cannot be booked, the decision stands, the course says why (`plan_message`), and the periodic
     extension tries again.
     """
-    decision, change = _record(course, decision_point, outcome=outcome, now=now, by=by)
+    decision, change = _record(course, decision_point, outcome=outcome, note=note, now=now, by=by)
     if outcome != DecisionOutcome.STOP and decision_point.mode == DecisionMode.BLOCKING:
         book_beyond(course.pk, now=now, by=by, into=change)
     return decision
@@ -35,7 +37,7 @@ def decide(course: Course, decision_point: DecisionPoint, *, outcome: str, now: 
 
 @retried
 def _record(
-    course: Course, point: DecisionPoint, *, outcome: str, now: datetime, by: User
+    course: Course, point: DecisionPoint, *, outcome: str, note: str, now: datetime, by: User
 ) -> tuple[CourseDecision, Change | None]:
     if outcome not in DecisionOutcome.values:
         raise refuse("Decide to continue, to step back or to stop.", rule="decision")
@@ -56,23 +58,24 @@ def _record(
         summary = f"Decided: {DecisionOutcome(outcome).label.lower()}"
         with recording([course], kind=kind, summary=summary, now=now, by=by) as kept:
             decision.outcome, decision.decided_at, decision.decided_by = outcome, now, by
+            decision.note = note or decision.note
             decision.save()
             if again:
-                _repeat_period(course, point)
+                repeat_period(course, point)
+                course.save(update_fields=["added_visits"])
             if outcome == DecisionOutcome.STOP:
                 stop_locked(course, reason="Stopped at a decision point", now=now, by=by)
     return decision, kept.change
 
 
-def _repeat_period(course: Course, point: DecisionPoint) -> None:
-    """The last period before the point once more, as often as it is decided."""
+def repeat_period(course: Course, point: DecisionPoint) -> None:
+    """The last period before the point once more, as often as it is decided; not saved yet."""
     last = 0
     for phase in Phase.objects.filter(track=point.track_id, open_ended=False).order_by("position"):
         last += phase.periods * phase.per_period
         if point.after_number <= last:
             key = f"{point.track.name}/{point.after_number}"
             course.added_visits = {**course.added_visits, key: course.added_visits.get(key, 0) + phase.per_period}
-            course.save(update_fields=["added_visits"])
             return
 
 

@@ -97,23 +97,34 @@ def missing_sessions(problem: engine.Problem) -> set[Key]:
     return wanted - {at.key for at in (*posed.locked, *posed.current)}
 
 
-def _propose(course: Course, *, now: datetime, time_limit: float) -> Proposal:
+def propose_beyond(
+    course: Course, *, now: datetime, passed: frozenset[int] = frozenset()
+) -> tuple[Proposal | None, set[Key]]:
+    """What the course would get beyond what it has, were these points `passed`, and its numbers; nothing is written."""
+    reach_horizon(course, now=now)
+    missing = missing_sessions(read_problem(site=course.site, courses=[course], now=now, passed=passed))
+    return (_propose(course, now=now, time_limit=5.0, passed=passed) if missing else None), missing
+
+
+def _propose(course: Course, *, now: datetime, time_limit: float, passed: frozenset[int] = frozenset()) -> Proposal:
     """With the windows as they are, else as much later as a late decision needs."""
-    proposals = (_propose_shifted(course, shift, now, time_limit) for shift in _shifts(course, now))
+    proposals = (_propose_shifted(course, shift, now, time_limit, passed) for shift in _shifts(course, now, passed))
     for proposal in proposals:
         if proposal.is_planned:
             break
     return proposal
 
 
-def _propose_shifted(course: Course, shift: int | None, now: datetime, time_limit: float) -> Proposal:
+def _propose_shifted(
+    course: Course, shift: int | None, now: datetime, time_limit: float, passed: frozenset[int]
+) -> Proposal:
     course.shift_days = shift
-    return propose_course(course, now=now, time_limit=time_limit)
+    return propose_course(course, now=now, time_limit=time_limit, passed=passed)
 
 
-def _shifts(course: Course, now: datetime) -> Iterator[int | None]:
+def _shifts(course: Course, now: datetime, passed: frozenset[int]) -> Iterator[int | None]:
     as_it_is = course.shift_days
-    problem = read_problem(site=course.site, courses=[course], now=now)
+    problem = read_problem(site=course.site, courses=[course], now=now, passed=passed)
     posed = problem.courses[0]
     windows = [found for key in missing_sessions(problem) if (found := window(problem, posed, key))]
     opens, closes = min(windows, default=(date.max, date.max))

@@ -60,13 +60,15 @@ def propose_course(
     also_free: Interval | None = None,
     alternatives: int = 0,
     relaxation: engine.Relaxation | None = None,
+    passed: frozenset[int] = frozenset(),
 ) -> Proposal:
     """Plan one course, saved or not. `anchor_at` is the operation that an unsaved one is counted from.
 
     `also_free` is a time at which the patient comes beside the usual hours. With `alternatives`, up to so many further
     plans to choose from. `relaxation` is a change that nobody has made yet: a plan with it is to be looked at only.
+    `passed` are decision points that are taken as decided.
     """
-    problem = read_problem(site=course.site, courses=[course], now=now)
+    problem = read_problem(site=course.site, courses=[course], now=now, passed=passed)
     if anchor_at is not None:
         problem = with_anchor(problem, str(course.uuid), anchor_at)
     if also_free is not None:

@@ -75,12 +75,14 @@ def read_problem(
     now: datetime,
     horizon_end: date | None = None,
     replan: bool = False,
+    passed: frozenset[int] = frozenset(),
 ) -> engine.Problem:
     """The problem of placing what these courses still lack at the site.
 
     Sessions given or booked are `locked`; with `replan` the booked ones to come are `current`, so that they may move.
+    `passed` are decision points that are taken as decided, beside those that are.
     """
-    lives = _read_lives(courses)
+    lives = _read_lives(courses, passed)
     versions = _read_versions(courses)
     shapes = _read_shapes(site, courses, versions, lives, now)
     last = max(_last_date(site, course, shapes[str(course.uuid)], lives) for course in courses)
@@ -301,7 +303,7 @@ def _named_shapes(
 # The courses
 
 
-def _read_lives(courses: Sequence[Course]) -> Lives:
+def _read_lives(courses: Sequence[Course], passed: frozenset[int]) -> Lives:
     keys = {course.pk: str(course.uuid) for course in courses if course.pk}
     rows: dict[int, list[Session]] = defaultdict(list)
     for session in Session.objects.filter(course__in=keys).select_related("track", "visit_type").order_by("pk"):
@@ -313,7 +315,7 @@ def _read_lives(courses: Sequence[Course]) -> Lives:
     return Lives(
         sessions={str(course.uuid): number_rows(rows[course.pk] if course.pk else ()) for course in courses},
         holds={session_id: tuple(found) for session_id, found in holds.items()},
-        passed=_passed_points(courses),
+        passed={key: points | passed for key, points in _passed_points(courses).items()},
     )
 
 

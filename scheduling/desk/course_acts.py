@@ -1,36 +1,21 @@
-"""The buttons of a course: decide at a decision point, tick a gate."""
+"""The buttons of a course: tick a gate, and take that back."""
 
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from protocols.models import DecisionPoint, Gate
-from scheduling.decisions import decide
-from scheduling.desk.acting import find_row, go_back, refusals_told
+from protocols.models import Gate
+from scheduling.desk.acting import find_row, go_back
 from scheduling.desk.base import staff_of
 from scheduling.gates import meet_gate, withdraw_gate
 from scheduling.models import Course
-from scheduling.models.course import DecisionOutcome
-from scheduling.refusals import refuse
 
 
 def page_of(course: Course) -> str:
     return reverse("admin:scheduling_course_change", args=[course.pk])
-
-
-def decide_at_point(request: HttpRequest, course: Course, point_id: str) -> HttpResponse:
-    point = find_row(DecisionPoint.objects.filter(version=course.version_id), point_id)
-    outcome = request.POST.get("outcome", "")
-    with refusals_told(request) as refused:
-        if outcome not in DecisionOutcome.values:
-            raise refuse("Decision: choose to continue, step back or stop.")
-        decide(course, point, outcome=outcome, now=timezone.now(), by=staff_of(request))
-    if not refused:
-        messages.success(request, f"Decided: {DecisionOutcome(outcome).label.lower()}.")
-    return HttpResponseRedirect(page_of(course))
 
 
 def tick_gate(request: HttpRequest, course: Course, gate_id: str) -> HttpResponse:

@@ -9,10 +9,14 @@ from typing import Any
 from django import forms
 
 from clinic.models import User
+from protocols.models import DecisionPoint
 from scheduling.booking import stop_course
-from scheduling.course_change import CourseChange, VisitShift, refuse_unless_shown
+from scheduling.course_change import CourseChange, refuse_unless_shown
+from scheduling.deciding_ahead import propose_decision, propose_stop
+from scheduling.decisions import decide
 from scheduling.desk.changing_page import Act, Shown
 from scheduling.models import Course
+from scheduling.models.course import DecisionOutcome
 from scheduling.pausing import pause_course, propose_pause, propose_resume, resume_course
 
 TOLD = "The patient is told within a few minutes."
@@ -27,6 +31,17 @@ def ask_reason() -> forms.CharField:
 
 class StopForm(forms.Form):
     reason = ask_reason()
+
+
+class DecisionForm(forms.Form):
+    outcome = forms.ChoiceField(label="Decision", choices=DecisionOutcome.choices, widget=forms.RadioSelect)
+    note = forms.CharField(
+        label="Note",
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea({"rows": 3}),
+        help_text="For clinicians: the front desk does not see it.",
+    )
 
 
 class PauseForm(forms.Form):
@@ -66,10 +81,27 @@ def stop_act(course: Course, data: Any, today: date) -> Act:
     )
 
 
-def propose_stop(course: Course, *, now: datetime) -> CourseChange:
-    to_come = course.sessions.to_come(now=now).select_related("track")
-    gone = tuple(VisitShift(row.track.name, row.number, row.start, None, row.pk) for row in to_come)
-    return CourseChange(course, gone)
+def decision_act(course: Course, point: DecisionPoint, data: Any, outcome: str) -> Act:
+    """Asked with an outcome, its plan is shown at once."""
+
+    def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
+        chosen = values["outcome"]
+        refuse_unless_shown(propose_decision(course, point, outcome=chosen, now=now), expected)
+        decide(course, point, outcome=chosen, note=values["note"], now=now, by=by)
+
+    is_known = outcome in DecisionOutcome.values
+    return Act(
+        heading=point.question,
+        title="Decision",
+        lede=f"{course.patient.full_name} · {course.version.protocol.name} · {point.get_mode_display()}",
+        button="Decide so",
+        keep="Decide later",
+        done=f"Decided. {TOLD}",
+        form=DecisionForm(data, initial={"outcome": outcome} if is_known else None),
+        propose=lambda values, now: show(propose_decision(course, point, outcome=values["outcome"], now=now)),
+        do=do,
+        at_once=is_known,
+    )
 
 
 def pause_act(course: Course, data: Any, today: date) -> Act:

@@ -13,11 +13,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from clinic.models import Patient
+from protocols.models import DecisionPoint
 from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.base import SiteScopedAdmin, badge
 from scheduling.desk.changing_page import show_changing
-from scheduling.desk.course_acts import decide_at_point, tick_gate
-from scheduling.desk.course_changes import ACTS
+from scheduling.desk.course_acts import tick_gate
+from scheduling.desk.course_changes import ACTS, decision_act
 from scheduling.desk.course_page import WAITING, show_course
 from scheduling.desk.find_patients import find_patients
 from scheduling.desk.new_course import show_new_course
@@ -91,7 +92,7 @@ class CourseAdmin(SiteScopedAdmin):
             path("<str:pk>/print/", wrap(self.print_view), name="desk_course_print"),
             path("<str:pk>/stop/", wrap(self.act_view), {"act": "stop"}, name="desk_course_stop"),
             path("<str:pk>/do/<str:act>/", wrap(self.act_view), name="desk_course_act"),
-            path("<str:pk>/decide/<str:point>/", wrap(post_only(self.decide_view)), name="desk_decide"),
+            path("<str:pk>/decide/<str:point>/", wrap(self.decide_view), name="desk_decide"),
             path("<str:pk>/gates/<str:gate>/", wrap(post_only(self.gate_view)), name="desk_gate"),
             *super().get_urls(),
         ]
@@ -127,7 +128,11 @@ class CourseAdmin(SiteScopedAdmin):
         return show_changing(request, self.admin_site, course, ACTS[act](course, data, today))
 
     def decide_view(self, request: HttpRequest, pk: str, point: str) -> HttpResponse:
-        return decide_at_point(request, self.find(request, pk, "scheduling.decide_course"), point)
+        course = self.find(request, pk, "scheduling.decide_course")
+        found = find_row(DecisionPoint.objects.filter(version=course.version_id), point)
+        data = request.POST if request.method == "POST" else None
+        act = decision_act(course, found, data, request.GET.get("outcome", ""))
+        return show_changing(request, self.admin_site, course, act)
 
     def gate_view(self, request: HttpRequest, pk: str, gate: str) -> HttpResponse:
         return tick_gate(request, self.find(request, pk, "scheduling.add_gaterecord"), gate)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from scheduling.models import Course, Notice, Session
+from scheduling.models import Course, CourseDecision, Notice, Session
 from tests import factories
 from tests.scheduling.desk.pressing import told
 
@@ -79,15 +79,33 @@ def test_a_due_decision_waits_for_a_clinician(at_desk, clinician, clerk, course,
     page = at_desk.get(page_of(course))
     assert page.context["due"] == [point]
     assert "A clinician decides this." in page.content.decode()
-    assert at_desk.post(url, {"outcome": "continue"}).status_code == 403
+    assert (at_desk.get(url).status_code, at_desk.post(url, {"outcome": "continue"}).status_code) == (403, 403)
     at_desk.force_login(clinician)
-    assert told(at_desk.post(url, {"outcome": "perhaps"}, follow=True)) == [
-        "Decision: choose to continue, step back or stop."
-    ]
-    assert told(at_desk.post(url, {"outcome": "continue"}, follow=True)) == ["Decided: continue."]
+    assert f"{url}?outcome=continue" in at_desk.get(page_of(course)).content.decode()
+    wrong = at_desk.post(url, {"outcome": "perhaps", "step": "book"})
+    assert list(wrong.context["form"].errors) == ["outcome"]
+    shown = at_desk.get(url, {"outcome": "continue"})
+    assert shown.context["sentences"] == ["No visit changes.", "The visits stay as they are booked."]
+    sent = dict(shown.context["hidden"]) | {"outcome": "continue", "note": "Sleeps better", "step": "book"}
+    assert told(at_desk.post(url, sent, follow=True)) == ["Decided. The patient is told within a few minutes."]
     decision = course.decisions.get()
-    assert (decision.outcome, decision.decided_by) == ("continue", clinician)
+    assert (decision.outcome, decision.note, decision.decided_by) == ("continue", "Sleeps better", clinician)
     assert at_desk.get(page_of(course)).context["due"] == []
+
+
+def test_what_a_clinician_noted_is_not_for_the_front_desk(at_desk, clinician, clerk, course):
+    point = course.version.decision_points.get()
+    CourseDecision.objects.create(
+        course=course,
+        decision_point=point,
+        outcome="continue",
+        note="Sleeps better",
+        decided_at=factories.NOW,
+        decided_by=clinician,
+    )
+    assert "Sleeps better" not in at_desk.get(page_of(course)).content.decode()
+    at_desk.force_login(clinician)
+    assert "Sleeps better" in at_desk.get(page_of(course)).content.decode()
 
 
 def test_messages_are_listed_with_their_state(at_desk, course):
