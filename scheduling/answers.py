@@ -119,10 +119,19 @@ def settle_answers(sessions: Sequence[Session], *, how: str, now: datetime, by: 
 def reopen_answers(sessions: Sequence[Session], *, since: datetime) -> None:
     """The act that settled these answers at that moment is undone: somebody has to act on them after all."""
     settled = Answer.objects.filter(session__in=sessions, needs_staff=True, handled_at=since)
-    keys = list(settled.values_list("pk", flat=True))
-    settled.update(handled_at=None, handled_by=None, handled_how="")
-    calls = Notice.objects.filter(answer__in=keys, channel=NoticeChannel.CALL, status=NoticeStatus.DONE, sent_at=since)
-    calls.update(status=NoticeStatus.DUE, sent_at=None, outcome="")
+    for answer in settled.order_by("pk"):
+        reopen_answer(answer)
+
+
+def reopen_answer(answer: Answer) -> bool:
+    """Somebody has to act on it after all; its call is to be made again. False says that it waits already."""
+    with transaction.atomic():
+        handled = Answer.objects.filter(pk=answer.pk, needs_staff=True, handled_at__isnull=False)
+        if not handled.update(handled_at=None, handled_by=None, handled_how=""):
+            return False
+        calls = Notice.objects.filter(answer=answer, channel=NoticeChannel.CALL, status=NoticeStatus.DONE)
+        calls.update(status=NoticeStatus.DUE, sent_at=None, outcome="")
+    return True
 
 
 def latest_answer(session: Session) -> Answer | None:

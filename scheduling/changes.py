@@ -13,10 +13,10 @@ from clinic.models import Closure, Outage, Resource, Site, User
 from scheduling.engine import Interval
 from scheduling.engine.intervals import merged, without
 from scheduling.locking import booking_transaction, lock_courses, lock_resources, retried
-from scheduling.messages.undoing import lock_notices, why_told
+from scheduling.messages.undoing import Heard, lock_notices, read_heard
 from scheduling.models import Change, ChangedCourse, ChangedSession, Course, Hold, Session
 from scheduling.refusals import refuse
-from scheduling.restoring import find_obstacle, restore
+from scheduling.restoring import Kept, find_obstacle, read_kept, restore
 from scheduling.row_states import State, read_courses, read_sessions
 
 UNDONE = "This was undone already."
@@ -114,12 +114,24 @@ def _site_of(current: Recording) -> Site:
 
 def why_not_undo(change: Change, *, now: datetime) -> str:
     """Why a change cannot be undone, in a sentence; empty where it can, as far as it can be seen without trying."""
-    if change.undone_at is not None:
+    return why_not_undo_each([change], now=now)[change.pk]
+
+
+def why_not_undo_each(changes: Iterable[Change], *, now: datetime) -> dict[int, str]:
+    """The same of several, by key, in a number of queries that does not grow with them."""
+    kept = read_kept(changes)
+    courses = {row.course_id for each in kept for row in each.courses}
+    sessions = {row.session_id for each in kept for row in each.sessions}
+    heard = read_heard(courses, sessions, since=min((each.change.made_at for each in kept), default=now))
+    return {each.change.pk: _why_not(each, heard, now) for each in kept}
+
+
+def _why_not(kept: Kept, heard: Heard, now: datetime) -> str:
+    if kept.change.undone_at is not None:
         return UNDONE
-    if obstacle := find_obstacle(change, now=now):
-        return obstacle
-    courses = list(change.courses.values_list("course", flat=True))
-    return why_told(courses, list(change.sessions.values_list("session", flat=True)), since=change.made_at)
+    courses, sessions = {row.course_id for row in kept.courses}, {row.session_id for row in kept.sessions}
+    obstacle = find_obstacle(kept, now=now)
+    return obstacle or heard.why_told(courses, sessions, since=kept.change.made_at)
 
 
 @retried
@@ -146,8 +158,12 @@ def undo_change(change: Change, *, now: datetime, by: User | None) -> Change:
 
 
 def _seats_wanted(change: Change) -> set[int]:
+    return {held["resource_id"] for held in _held_before(change)}
+
+
+def _held_before(change: Change) -> list[State]:
     states = change.sessions.exclude(before=None).values_list("before", flat=True)
-    return {held["resource_id"] for state in states for held in state["holds"]}
+    return [held for state in states if state for held in state["holds"]]
 
 
 @dataclass(frozen=True)
@@ -163,11 +179,10 @@ class FreedSpan:
 def freed_spans(change: Change, *, now: datetime) -> list[FreedSpan]:
     """Seats set free by it that are free still, and lie ahead, in order of time."""
     freed: dict[tuple[int, int], list[Interval]] = defaultdict(list)
-    for state in change.sessions.exclude(before=None).values_list("before", flat=True):
-        for held in state["holds"]:
-            start, end = datetime.fromisoformat(held["start"]), datetime.fromisoformat(held["end"])
-            if end > now:
-                freed[held["resource_id"], held["seat"]].append(Interval(max(start, now), end))
+    for held in _held_before(change):
+        start, end = datetime.fromisoformat(held["start"]), datetime.fromisoformat(held["end"])
+        if end > now:
+            freed[held["resource_id"], held["seat"]].append(Interval(max(start, now), end))
     taken = _taken_spans({resource for resource, _ in freed}, now=now)
     return sorted(
         (
@@ -183,13 +198,13 @@ def _taken_spans(resource_ids: set[int], *, now: datetime) -> dict[tuple[int, in
     """By resource and seat; under no seat what takes all of them: an outage of it, a closure of its site."""
     taken: dict[tuple[int, int | None], list[Interval]] = defaultdict(list)
     held = Hold.objects.filter(resource__in=resource_ids, end__gt=now)
-    for resource, seat, start, end in held.values_list("resource", "seat", "start", "end"):
-        taken[resource, seat].append(Interval(start, end))
+    for resource_id, seat, start, end in held.values_list("resource", "seat", "start", "end"):
+        taken[resource_id, seat].append(Interval(start, end))
     for outage in Outage.objects.filter(resource__in=resource_ids, end__gt=now):
         taken[outage.resource_id, None].append(Interval(outage.start, outage.end))
-    for resource in Resource.objects.filter(pk__in=resource_ids).select_related("site"):
-        for closure in resource.site.closures.filter(last_on__gte=(now - timedelta(days=1)).date()):
-            taken[resource.pk, None].append(_span_of(closure, resource.site.zone))
+    resources = Resource.objects.filter(pk__in=resource_ids).select_related("site")
+    for resource in resources.prefetch_related("site__closures"):
+        taken[resource.pk, None] += [_span_of(closure, resource.site.zone) for closure in resource.site.closures.all()]
     return taken
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from clinic.models import User
@@ -49,13 +51,39 @@ FOR_WANT_OF_A_PLACE = (ChangeKind.OUTAGE, ChangeKind.CLOSURE, ChangeKind.REPLANN
 """Visits that had lost their place before may go back to it."""
 
 
-def find_obstacle(change: Change, *, now: datetime) -> str:
-    """What has happened since that stands against undoing; empty where nothing has."""
-    rows = list(change.sessions.select_related("session"))
-    states = read_sessions(row.session for row in rows)
-    if any(_matter(states[row.session_id]) != _matter(row.after) for row in rows) or _course_changed(change):
+@dataclass(frozen=True)
+class Kept:
+    """What a change keeps, beside the rows as they stand now."""
+
+    change: Change
+    courses: tuple[ChangedCourse, ...]
+    sessions: tuple[ChangedSession, ...]
+    course_states: Mapping[int, State]
+    session_states: Mapping[int, State]
+
+
+def read_kept(changes: Iterable[Change]) -> list[Kept]:
+    """In a number of queries that grows neither with the changes nor with what they changed."""
+    changes = list(changes)
+    courses, sessions = defaultdict(list), defaultdict(list)
+    for course in ChangedCourse.objects.filter(change__in=changes).order_by("pk"):
+        courses[course.change_id].append(course)
+    for row in ChangedSession.objects.filter(change__in=changes).select_related("session").order_by("pk"):
+        sessions[row.change_id].append(row)
+    course_states = read_courses({course.course_id for rows in courses.values() for course in rows})
+    session_states = read_sessions({row.session_id: row.session for rows in sessions.values() for row in rows}.values())
+    return [
+        Kept(change, tuple(courses[change.pk]), tuple(sessions[change.pk]), course_states, session_states)
+        for change in changes
+    ]
+
+
+def find_obstacle(kept: Kept, *, now: datetime) -> str:
+    """What has happened to the rows since that stands against undoing; empty where nothing has."""
+    rows, states, since = kept.sessions, kept.session_states, kept.change.made_at
+    is_other = any(_matter(states[row.session_id]) != _matter(row.after) for row in rows)
+    if is_other or any(_is_other(course, kept.course_states[course.course_id]) for course in kept.courses):
         return CHANGED_SINCE
-    since = change.made_at
     if any(row.after["status"] not in GONE and _has_passed(row.after, since, now) for row in rows):
         return BEGUN
     before = [row.before for row in rows if row.before and row.before["status"] not in GONE]
@@ -71,10 +99,8 @@ def _has_passed(state: State, since: datetime, now: datetime) -> bool:
     return since < datetime.fromisoformat(state["start"]) <= now
 
 
-def _course_changed(change: Change) -> bool:
-    rows = list(change.courses.all())
-    states = read_courses([row.course_id for row in rows])
-    return any(states[row.course_id][name] != row.after[name] for row in rows for name in _altered(row))
+def _is_other(row: ChangedCourse, state: State) -> bool:
+    return any(state[name] != row.after[name] for name in _altered(row))
 
 
 def _altered(row: ChangedCourse) -> list[str]:
@@ -129,32 +155,33 @@ def _restore_sessions(rows: Iterable[ChangedSession], *, since: datetime, now: d
 
     A calendar that is subscribed to may have read it meanwhile; there the SEQUENCE only rises.
     """
-    kept = {row.session_id: row for row in rows}
-    sessions = {key: row.session for key, row in kept.items()}
+    rows = list(rows)
+    sessions = {row.session_id: row.session for row in rows}
+    before = {row.session_id: row.before or {} for row in rows}
     patients = {session.patient_id for session in sessions.values()}
     read = CalendarFeed.objects.filter(patient__in=patients, revoked_at=None, read_at__gte=since)
     readers = set(read.values_list("patient", flat=True))
     holds = []
     for key, session in sessions.items():
-        sequence, before = session.sequence, kept[key].before
-        unpack(session, before, SESSION)
+        sequence = session.sequence
+        unpack(session, before[key], SESSION)
         session.changed_at = now
         if session.patient_id in readers:
             session.sequence = sequence + 1
-        holds += [hold_of(session, held) for held in before["holds"]]
+        holds += [hold_of(session, held) for held in before[key]["holds"]]
     rows_back = list(sessions.values())
     with claiming(rows_back, holds):
         write_sessions(rows_back, holds)
-    _restore_drivers(kept)
+    after = {row.session_id: row.after["driver"] for row in rows}
+    for driver in Driver.objects.filter(session__in=sessions):
+        _restore_driver(driver, before[driver.session_id]["driver"], after[driver.session_id])
 
 
-def _restore_drivers(kept: Mapping[int, ChangedSession]) -> None:
+def _restore_driver(driver: Driver, before: State | None, after: State | None) -> None:
     """Who had agreed to the time of before has agreed to it; where somebody phoned them since, that holds."""
-    for driver in Driver.objects.filter(session__in=kept):
-        row = kept[driver.session_id]
-        if row.before["driver"] and row.before["driver"] != row.after["driver"] == pack(driver, DRIVER):
-            unpack(driver, row.before["driver"], DRIVER)
-            driver.save(update_fields=list(DRIVER))
+    if before and before != after == pack(driver, DRIVER):
+        unpack(driver, before, DRIVER)
+        driver.save(update_fields=list(DRIVER))
 
 
 def _refuse_stranded(sessions: Iterable[Session], *, now: datetime) -> None:

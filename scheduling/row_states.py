@@ -93,8 +93,9 @@ def _to_json(value: Any) -> Any:
 
 def unpack(row: Model, state: Mapping[str, Any], fields: Iterable[str]) -> None:
     """Set the fields of a row, not saved, to what a state says."""
+    columns = {column.attname: column for column in row._meta.concrete_fields}
     for name in fields:
-        setattr(row, name, row._meta.get_field(name.removesuffix("_id")).to_python(state[name]))
+        setattr(row, name, columns[name].to_python(state[name]))
 
 
 def write_sessions(sessions: Sequence[Session], holds: Sequence[Hold]) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from scheduling.answers import handle_answer
-from scheduling.desk.acting import find_row, press
+from scheduling.answers import handle_answer, reopen_answer
+from scheduling.desk.acting import find_row, go_back, refusals_told
 from scheduling.desk.base import staff_of
+from scheduling.desk.undo import offer_button, tell_done
 from scheduling.models import Answer, AnswerKind, Session, SessionStatus
 from scheduling.offers import approve_wish, decline_wish
 from scheduling.words import count_of, say_moment
 
-DONE, APPROVE, DECLINE = "done", "approve", "decline"
+DONE, APPROVE, DECLINE, REOPEN = "done", "approve", "decline", "reopen"
 
 
 def describe_answers(session: Session) -> list[dict[str, Any]]:
@@ -41,25 +43,37 @@ def _describe(answer: Answer, session: Session) -> dict[str, Any]:
 def act_on_answer(request: HttpRequest, session: Session, pk: str, act: str) -> HttpResponse:
     answer: Answer = find_row(session.answers.select_related("session", "patient"), pk)
     back = reverse("admin:scheduling_session_change", args=[session.pk])
-    return press(request, lambda: DO[act](request, answer), back=back)
+    now = timezone.now()
+    with refusals_told(request) as refused:
+        done = DO[act](request, answer, now=now)
+    if not refused:
+        if act in {DONE, DECLINE}:
+            offer_button(request, done, reverse("admin:desk_answer_act", args=[session.pk, pk, REOPEN]))
+        else:
+            tell_done(request, done, now=now)
+    return go_back(request, back)
 
 
-def _finish(request: HttpRequest, answer: Answer) -> str:
+def _finish(request: HttpRequest, answer: Answer, *, now: datetime) -> str:
     how = request.POST.get("how", "").strip() or "Spoken to"
-    if handle_answer(answer, how=how, now=timezone.now(), by=staff_of(request)):
+    if handle_answer(answer, how=how, now=now, by=staff_of(request)):
         return "Done."
     return "Somebody has done this already."
 
 
-def _approve(request: HttpRequest, answer: Answer) -> str:
-    moved = approve_wish(answer, now=timezone.now(), by=staff_of(request))
+def _approve(request: HttpRequest, answer: Answer, *, now: datetime) -> str:
+    moved = approve_wish(answer, now=now, by=staff_of(request))
     others = f" {count_of(len(moved) - 1, 'other visit')} moved with it." if len(moved) > 1 else ""
     return f"Moved to {say_moment(moved[0].local_start)}.{others} The patient is told within a few minutes."
 
 
-def _decline(request: HttpRequest, answer: Answer) -> str:
-    decline_wish(answer, how="The time stays", now=timezone.now(), by=staff_of(request))
+def _decline(request: HttpRequest, answer: Answer, *, now: datetime) -> str:
+    decline_wish(answer, how="The time stays", now=now, by=staff_of(request))
     return "The visit stays at its time. No message goes out for this."
 
 
-DO = {DONE: _finish, APPROVE: _approve, DECLINE: _decline}
+def _reopen(request: HttpRequest, answer: Answer, *, now: datetime) -> str:
+    return "Taken back: it is still to be done." if reopen_answer(answer) else "It waits for somebody already."
+
+
+DO = {DONE: _finish, APPROVE: _approve, DECLINE: _decline, REOPEN: _reopen}

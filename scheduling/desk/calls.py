@@ -15,10 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import Language, User
-from scheduling.answers import handle_answer
+from scheduling.answers import handle_answer, reopen_answer
 from scheduling.desk.acting import find_row, go_back
 from scheduling.desk.base import staff_of
-from scheduling.messages.call_list import Call, calls_to_make, describe_calls, mark_called
+from scheduling.desk.undo import offer_button
+from scheduling.messages.call_list import Call, calls_to_make, describe_calls, mark_called, take_back_call
 from scheduling.messages.papers import read_refused
 from scheduling.models import Notice, NoticeKind
 from scheduling.words import say_moment
@@ -49,9 +50,21 @@ def show_calls(request: HttpRequest, admin_site: AdminSite, notices: QuerySet[No
 def finish_call(request: HttpRequest, notices: QuerySet[Notice], pk: str) -> HttpResponse:
     notice = find_row(notices.select_related("patient", "answer"), pk)
     if make_call(notice, now=timezone.now(), by=staff_of(request)):
-        messages.success(request, f"Done: {notice.patient.full_name}.")
+        url = reverse("admin:desk_call_undone", args=[notice.pk])
+        offer_button(request, f"Done: {notice.patient.full_name}.", url)
     else:
         messages.warning(request, "Somebody has done this already, or it is not needed any more.")
+    return go_back(request, reverse("admin:desk_call_list"))
+
+
+def reopen_call(request: HttpRequest, notices: QuerySet[Notice], pk: str) -> HttpResponse:
+    """A wrong tick: the call stands on the list again."""
+    notice = find_row(notices.select_related("patient", "answer"), pk)
+    is_back = reopen_answer(notice.answer) if notice.answer else take_back_call(notice, now=timezone.now())
+    if is_back:
+        messages.success(request, f"On the list again: {notice.patient.full_name}.")
+    else:
+        messages.warning(request, "This call is on the list already, or it is not needed any more.")
     return go_back(request, reverse("admin:desk_call_list"))
 
 

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from clinic.models import Patient
 from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.base import ReadOnlyAdmin, badge
-from scheduling.desk.calls import finish_call, show_calls
+from scheduling.desk.calls import finish_call, reopen_call, show_calls
 from scheduling.desk.find_patients import find_patients
 from scheduling.desk.message_page import name_visit, repeat_message, show_message
 from scheduling.models import Notice
@@ -71,6 +71,7 @@ class NoticeAdmin(ReadOnlyAdmin):
         return [
             path("calls/", wrap(self.call_list_view), name="desk_call_list"),
             path("calls/<str:pk>/done/", wrap(post_only(self.call_done_view)), name="desk_call_done"),
+            path("calls/<str:pk>/undone/", wrap(post_only(self.call_undone_view)), name="desk_call_undone"),
             path("<str:pk>/again/", wrap(post_only(self.again_view)), name="desk_message_again"),
             *super().get_urls(),
         ]
@@ -82,6 +83,10 @@ class NoticeAdmin(ReadOnlyAdmin):
     def call_done_view(self, request: HttpRequest, pk: str) -> HttpResponse:
         need_permission(request, "scheduling.change_notice")
         return finish_call(request, self.get_queryset(request), pk)
+
+    def call_undone_view(self, request: HttpRequest, pk: str) -> HttpResponse:
+        need_permission(request, "scheduling.change_notice")
+        return reopen_call(request, self.get_queryset(request), pk)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -13,8 +13,9 @@ from django.utils import timezone
 from clinic.models import User
 from protocols.models.visit import Place
 from scheduling.attendance import mark_arrived, mark_completed, mark_missed, mark_treated, undo_attendance
-from scheduling.desk.acting import go_back, press, read_seen_at
+from scheduling.desk.acting import go_back, read_seen_at, refusals_told
 from scheduling.desk.base import staff_of
+from scheduling.desk.undo import offer_button, tell_done
 from scheduling.models import MissedReason, Session, SessionStatus
 from scheduling.moving import cancel_session, move_session
 from scheduling.refusals import refuse
@@ -23,6 +24,8 @@ from scheduling.words import say_moment, say_time
 ARRIVED, TREATED, COMPLETED, MISSED = "arrived", "treated", "completed", "missed"
 UNDO, CANCEL, MOVE = "undo", "cancel", "move"
 ACTS = {ARRIVED, TREATED, COMPLETED, MISSED, UNDO, CANCEL, MOVE}
+MARKS = {ARRIVED, TREATED, COMPLETED}
+"""Those that change no other visit: they are taken back one by one."""
 FURTHEST = timedelta(days=2 * 366)
 RELOAD = "This page was not complete. Nothing was changed; please try once more."
 
@@ -51,7 +54,21 @@ def act_on_session(request: HttpRequest, session: Session, act: str) -> HttpResp
     if seen_at is None:
         messages.error(request, RELOAD)
         return go_back(request, back)
-    return press(request, lambda: DO[act](request, session, now=now, by=user, seen_at=seen_at), back=back)
+    with refusals_told(request) as refused:
+        done = DO[act](request, session, now=now, by=user, seen_at=seen_at)
+    if not refused:
+        _tell(request, session, act, done, now=now)
+    return go_back(request, back)
+
+
+def _tell(request: HttpRequest, session: Session, act: str, done: str, *, now: datetime) -> None:
+    """Each click can be taken back from the sentence that says what it did."""
+    if act in MARKS:
+        session.refresh_from_db(fields=["changed_at"])
+        url = reverse("admin:desk_session_act", args=[session.pk, UNDO])
+        offer_button(request, done, url, seen_at=session.changed_at.isoformat())
+    else:
+        tell_done(request, done, now=now)
 
 
 def _arrive(request: HttpRequest, session: Session, *, now: datetime, by: User, seen_at: datetime) -> str:

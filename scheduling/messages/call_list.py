@@ -17,11 +17,12 @@ from scheduling.messages import outbox
 from scheduling.messages.composing import pick_week
 from scheduling.messages.driver_calls import ABOUT_DRIVERS, driver_lines, drop_driver_calls
 from scheduling.messages.papers import group_by_course, in_any, read_course, read_session, read_sessions
-from scheduling.messages.pick_ups import call_driver_instead, told_by_phone
+from scheduling.messages.pick_ups import call_driver_instead, told_by_phone, untold_by_phone
 from scheduling.messages.rows import INSTEAD, new_notice
 from scheduling.messages.told import Told, is_ahead, is_news, record_told
 from scheduling.messages.wording import Appointment, describe, preparation_texts, stay_text
-from scheduling.models import Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
+from scheduling.models import Announcement, Course, Notice, NoticeChannel, NoticeKind, NoticeStatus, Session
+from scheduling.models.session import GONE
 
 BY_STAFF = (NoticeChannel.CALL, NoticeChannel.PRINT)
 # Staff read this, whatever language they then speak with the patient.
@@ -61,6 +62,31 @@ def mark_called(notice: Notice, *, now: datetime, by: User) -> bool:
         if notice.kind in ABOUT_DRIVERS:
             outbox.driver_changed(notice.course, now=now)
     return True
+
+
+def take_back_call(notice: Notice, *, now: datetime) -> bool:
+    """It was not made after all: what it was to tell is news again. False says that it waits already."""
+    with transaction.atomic():
+        outbox.lock_course(notice.course_id)
+        made = Notice.objects.filter(pk=notice.pk, channel__in=BY_STAFF, status=NoticeStatus.DONE)
+        called_at = made.values_list("sent_at", flat=True).first()
+        if called_at is None:
+            return False
+        made.update(status=NoticeStatus.DUE, sent_at=None, outcome="")
+        if notice.kind in LISTS:
+            untell(notice, called_at)
+        if notice.kind == NoticeKind.DRIVER_CALENDAR:
+            untold_by_phone(notice)
+        if notice.kind in ABOUT_DRIVERS:
+            outbox.driver_changed(notice.course, now=now)
+    return True
+
+
+def untell(notice: Notice, called_at: datetime) -> None:
+    """What was said before that call is not kept; that the patient does not know how it stands is enough."""
+    told = Announcement.objects.filter(session__course=notice.course_id, told_at=called_at)
+    told.filter(session__status__in=GONE).update(told_cancelled=False)
+    told.exclude(session__status__in=GONE).update(came_back=True)
 
 
 def call_instead(notice: Notice, *, now: datetime, useful_until: datetime | None = None) -> None:

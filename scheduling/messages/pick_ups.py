@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from scheduling.messages.rows import INSTEAD, new_notice
@@ -150,6 +150,13 @@ def told_by_phone(notice: Notice) -> None:
     pick_up = find_pick_up(notice)
     if pick_up is not None:
         record_pick_up(PickUpTold(pick_up.pk, pick_up.start, pick_up.end, pick_up.ended_at is not None))
+
+
+def untold_by_phone(notice: Notice) -> None:
+    """Nobody called after all: the driver knows of a pick-up, but not how it stands."""
+    pick_up = find_pick_up(notice)
+    if pick_up is not None and pick_up.is_as_told():
+        PickUp.objects.filter(pk=pick_up.pk).update(told_cancelled=False, told_end=F("told_start"))
 
 
 def record_pick_up(told: PickUpTold | None) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.outbox import (
@@ -33,21 +34,36 @@ def lock_notices(course_ids: Collection[int]) -> None:
     list(waiting.select_for_update().order_by("course", "pk").values_list("pk"))
 
 
-def why_told(course_ids: Collection[int], session_ids: Collection[int], *, since: datetime) -> str:
-    """A sentence where anybody has heard of these sessions since then, or may have; else empty."""
-    about = notices_about(course_ids, session_ids)
-    if about.filter(Q(status=NoticeStatus.SENDING) | Q(status=NoticeStatus.DUE, uncertain=True)).exists():
-        return ON_ITS_WAY
-    sent = about.filter(status__in=[NoticeStatus.SENT, NoticeStatus.DONE], sent_at__gte=since).exists()
-    # What was put on paper with the change itself still lies at the desk, and is printed anew.
-    in_person = Announcement.objects.filter(session__in=session_ids, told_at__gt=since).exists()
-    return TOLD if sent or in_person else ""
+@dataclass(frozen=True)
+class Heard:
+    """What has gone out, or may have, about some sessions and in the lists of their courses."""
+
+    notices: tuple[tuple[int, int | None, str, datetime | None], ...]
+    told_at: Mapping[int, datetime]
+
+    def why_told(self, course_ids: Collection[int], session_ids: Collection[int], *, since: datetime) -> str:
+        """A sentence where anybody has heard of these sessions since then, or may have; else empty."""
+        about = [
+            (status, sent_at)
+            for course, session, status, sent_at in self.notices
+            if (course in course_ids if session is None else session in session_ids)
+        ]
+        if any(status in {NoticeStatus.SENDING, NoticeStatus.DUE} for status, _ in about):
+            return ON_ITS_WAY
+        # What was put on paper with the change itself still lies at the desk, and is printed anew.
+        on_paper = any(self.told_at.get(pk, since) > since for pk in session_ids)
+        return TOLD if on_paper or any(sent_at and sent_at >= since for _, sent_at in about) else ""
 
 
-def notices_about(course_ids: Collection[int], session_ids: Collection[int]) -> QuerySet[Notice]:
-    """What tells of these sessions. A call about what the patient answered tells nothing new."""
+def read_heard(course_ids: Collection[int], session_ids: Collection[int], *, since: datetime) -> Heard:
+    """In two queries. A call about what the patient answered tells nothing new."""
     lists = Q(course__in=course_ids, session=None, kind__in=LISTS)
-    return Notice.objects.filter(lists | Q(session__in=session_ids)).exclude(kind=NoticeKind.ANSWER)
+    on_its_way = Q(status=NoticeStatus.SENDING) | Q(status=NoticeStatus.DUE, uncertain=True)
+    gone = Q(status__in=[NoticeStatus.SENT, NoticeStatus.DONE], sent_at__gte=since)
+    about = Notice.objects.filter(lists | Q(session__in=session_ids)).exclude(kind=NoticeKind.ANSWER)
+    rows = about.filter(on_its_way | gone).order_by().values_list("course", "session", "status", "sent_at")
+    told = Announcement.objects.filter(session__in=session_ids, told_at__gt=since).values_list("session", "told_at")
+    return Heard(tuple(rows), dict(told))
 
 
 def change_undone(course: Course, sessions: Iterable[Session], *, since: datetime, now: datetime) -> None:
