@@ -16,7 +16,7 @@ from clinic.models import User
 from scheduling import engine
 from scheduling.booking import cancel_sessions
 from scheduling.course_change import TAKEN, CourseChange, VisitShift, order_shifts, refuse_unless_shown
-from scheduling.explaining import say_why
+from scheduling.explaining import RAN_OUT, say_why
 from scheduling.messages import outbox
 from scheduling.models import Course, Session, SessionStatus
 from scheduling.planning import alone
@@ -36,12 +36,14 @@ POSED = ("shift_days", "earliest_start", "latest_start")
 class Attempt:
     """One way to plan a course again: the course posed for it, and which rows take which numbers.
 
-    `homeless` rows take the places of the plan that suit them, or are given up.
+    `homeless` rows take the places of the plan that suit them, or are given up. `dropped` are rows given up before
+    whose numbers are taken by others.
     """
 
     problem: engine.Problem
     rows: Mapping[Key, Session]
     homeless: tuple[Session, ...] = ()
+    dropped: tuple[Session, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Revision:
     plan: engine.CoursePlan
     rows: Mapping[Key, Session] = field(default_factory=dict)
     gone: tuple[Session, ...] = ()
+    dropped: tuple[Session, ...] = ()
     set_aside: bool = False
     number_is_given_up: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -157,9 +160,13 @@ def first_solved(course: Course, attempts: Sequence[Attempt]) -> Revision:
     for attempt in attempts:
         if found := plan_attempt(course, attempt):
             return found
-    problem = attempts[-1].problem
-    answer = engine.plan(problem, time_limit=TIME_LIMIT).courses[0]
-    raise refuse(say_why(answer, problem, site=course.site), rule="plan")
+    raise why_none(course, attempts[-1])
+
+
+def why_none(course: Course, attempt: Attempt) -> BookingRefused:
+    """Why there is no plan, and what would help."""
+    answer = engine.plan(attempt.problem, time_limit=TIME_LIMIT).courses[0]
+    return refuse(say_why(answer, attempt.problem, site=course.site) or RAN_OUT, rule="plan")
 
 
 def plan_attempt(course: Course, attempt: Attempt) -> Revision | None:
@@ -177,7 +184,7 @@ def plan_attempt(course: Course, attempt: Attempt) -> Revision | None:
     shifts = [*show_placed(plan, rows, given), *show_gone(gone)]
     change = CourseChange(course, order_shifts(shifts))
     fields = {name: getattr(posed, name) for name in POSED if getattr(posed, name) != getattr(course, name)}
-    return Revision(change, attempt.problem, plan, rows, gone, fields=fields)
+    return Revision(change, attempt.problem, plan, rows, gone, attempt.dropped, fields=fields)
 
 
 def _keep_seats(problem: engine.Problem, plan: engine.CoursePlan) -> engine.CoursePlan:
@@ -249,7 +256,7 @@ def write_revision(course: Course, found: Revision, *, why_gone: str, now: datet
 
 def _give_up(found: Revision, reason: str, *, now: datetime, by: User | None) -> None:
     cancel_sessions(found.gone, reason=reason, now=now, by=by)
-    for row in found.gone:
+    for row in (*found.gone, *found.dropped):
         row.set_aside = found.set_aside
         if not (found.set_aside or found.number_is_given_up):
             row.number = _number_beside(row, found.rows)
