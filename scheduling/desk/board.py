@@ -125,7 +125,7 @@ def find_next_day(site: Site, day: date) -> date | None:
 
 
 def list_kinds(board: dict[str, Any], places: set[str], view: str) -> list[dict[str, Any]]:
-    """Each kind that has a column. At first the places are shown; of a week, which is wide, the busiest kind of them."""
+    """Each kind that has a column. At first the places are shown; of a week, which is wide, the busiest kind."""
     kinds = list({column["kind"]: column["kindName"] for column in board["columns"]}.items())
     shown = [code for code, _ in kinds if code in places] or [code for code, _ in kinds]
     if view == WEEK and shown:

@@ -11,7 +11,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -22,6 +21,7 @@ from scheduling import engine
 from scheduling.desk.acting import read_seen_at
 from scheduling.desk.base import staff_of
 from scheduling.desk.session_acts import FURTHEST, MOVE, RELOAD, acts_for, read_start
+from scheduling.desk.undo import tell_done
 from scheduling.models import Session
 from scheduling.planning import legal_starts_of
 from scheduling.rearranging import Rearrangement, Shift, pose_around, propose_move, read_course, rearrange
@@ -158,7 +158,7 @@ def book_move(request: HttpRequest, session: Session) -> HttpResponse:
         return refused([each.message for each in refusal.refusals])
     except ValidationError as fault:
         return refused(fault.messages)
-    messages.success(request, say_done(session, moved))
+    tell_done(request, say_done(session, moved), now=now)
     return JsonResponse({"done": True})
 
 

@@ -49,7 +49,7 @@ const boardDialog = (() => {
       const row = element("div", "actions-row");
       let first = null;
       if (this.board.data.mayMove) {
-        for (const [act, text] of [["arrived", "Arrived"], ["completed", "Completed"]]) {
+        for (const [act, text] of [["arrived", "Arrived"], ["treated", "Treatment given"], ["completed", "Completed"]]) {
           if (!visit.acts.includes(act)) continue;
           const form = this.actForm(pk, act, text);
           first ??= form.querySelector("button");
