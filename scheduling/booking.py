@@ -239,7 +239,7 @@ def plan_and_book(course_id: int, *, now: datetime, time_limit: float = 5.0, by:
             return course
         proposal = propose_course(course, now=now, time_limit=time_limit)
         if not proposal.is_planned:
-            return _record_infeasible(course_id, proposal)
+            return record_infeasible(course_id, proposal)
         try:
             return book_course(course, plan=proposal.plan, now=now, by=by)
         except BookingRefused:
@@ -248,7 +248,8 @@ def plan_and_book(course_id: int, *, now: datetime, time_limit: float = 5.0, by:
     raise AssertionError("unreachable")
 
 
-def _record_infeasible(course_id: int, proposal: Proposal) -> Course:
+def record_infeasible(course_id: int, proposal: Proposal) -> Course:
+    """Why nothing fits, and what would help, kept on the course that waits to be planned."""
     with transaction.atomic():
         course = lock_course(course_id)
         if course.status in TO_BOOK:

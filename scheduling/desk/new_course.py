@@ -16,10 +16,11 @@ from django.contrib.admin import AdminSite
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import Patient, User
-from scheduling.booking import book_course, request_course
+from scheduling.booking import book_course, record_infeasible, request_course
 from scheduling.desk.acting import find_row, refusals_told
 from scheduling.desk.base import staff_of
 from scheduling.desk.booking_hints import decisions_ahead, needed_before_booking, other_courses
@@ -32,7 +33,7 @@ from scheduling.desk.plan_token import StalePlan, read_plan, sign_plan
 from scheduling.desk.proposal_page import PLANS_SHOWN, describe_proposals
 from scheduling.desk.trial import read_supposed, with_trial
 from scheduling.desk.wording import describe_relaxations, say_also_free, say_supposed
-from scheduling.engine import UNKNOWN, CoursePlan, Relaxation
+from scheduling.engine import INFEASIBLE, UNKNOWN, CoursePlan, Relaxation
 from scheduling.models import Course
 from scheduling.planning import Proposal, propose_course
 
@@ -104,6 +105,8 @@ def _preview(
     except ValidationError as faults:
         form.add_faults(faults)
         return render_step(request, admin_site, "form", form.patient, form=form)
+    if data.get("step") == "wait" and proposal.plan.status == INFEASIBLE:
+        return _let_wait(form, proposal, now=now, by=user)
     if note:
         messages.warning(request, note)
     context: dict[str, Any] = {"form": form, "proposal": proposal, "carried": carried_fields(data)}
@@ -115,6 +118,16 @@ def _preview(
         context["ran_out"] = proposal.plan.status == UNKNOWN
         context["ways_out"] = describe_relaxations(proposal.relaxations, course=proposal.course)
     return render_step(request, admin_site, "plan", form.patient, **context)
+
+
+def _let_wait(form: NewCourseForm, proposal: Proposal, *, now: datetime, by: User) -> HttpResponse:
+    """Keep the course that does not fit, and ask how urgent it is: it waits until somebody's place is set free."""
+    course = form.waiting
+    if course is None:
+        with transaction.atomic():
+            asked = request_course(**form.asked_for(), now=now, by=by, anchor_at=form.anchor_at)
+            course = record_infeasible(asked.pk, proposal)
+    return HttpResponseRedirect(reverse("admin:desk_waiting_add", args=[course.pk]))
 
 
 def _describe_planned(form: NewCourseForm, proposal: Proposal, user: User) -> dict[str, Any]:

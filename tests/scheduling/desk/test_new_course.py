@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from django.urls import reverse
 
-from clinic.models import Closure
+from clinic.models import Closure, Patient
 from protocols.models import DecisionPoint, ProtocolVersion, Stage, Track, VisitType
 from scheduling.desk import new_course
 from scheduling.gates import meet_gate
@@ -469,3 +469,184 @@ def test_the_proposal_shows_the_courses_that_go_on_already_at_my_clinics(
     waiting = factories.make_course(patient=patient, version=other, status="planning")
     planned = at_desk.post(reverse("admin:desk_course_plan", args=[waiting.pk]), wishes(site, other))
     assert planned.context["also_has"] == [course]
+
+
+# Plans side by side
+
+
+def test_up_to_three_plans_stand_side_by_side_with_what_they_cost_and_how_they_differ(at_desk, patient, site, version):
+    page = at_desk.post(page_for(patient), wishes(site, version))
+    best, *others = page.context["plans"]
+    assert [plan["letter"] for plan in page.context["plans"]] == ["A", "B", "C"]
+    assert (best["differences"], best["usual"]) == ([], "Tuesdays and Fridays around 10:00 AM")
+    assert [plan["differences"][0] for plan in others] == [
+        "Starts Wednesday, November 25, 2026, 1 day later.",
+        "Usually around 12:00 PM instead of 10:00 AM.",
+    ]
+    assert [(plan["cost"][0], plan["cost"][2]) for plan in page.context["plans"]] == [
+        ("Starts on the first day asked for.", "Every visit at the preferred time, 10:00 AM."),
+        ("Starts 1 day later than asked.", "Every visit at the preferred time, 10:00 AM."),
+        ("Starts on the first day asked for.", "All 4 visits more than an hour off the preferred time, 10:00 AM."),
+    ]
+    assert rows_written() == [0, 0, 0, 0]
+
+
+def test_the_months_of_all_plans_begin_and_end_with_the_same_weeks(at_desk, patient, site, version):
+    plans = at_desk.post(page_for(patient), wishes(site, version)).context["plans"]
+    weeks = [[week[0].on.isoformat() for month in plan["months"] for week in month.weeks] for plan in plans]
+    assert weeks[0][0] == "2026-11-22"
+    assert weeks == [weeks[0]] * 3
+    starts = [
+        {row["starts"] for row in plan["rows"]}
+        == {chip.starts for month in plan["months"] for week in month.weeks for day in week for chip in day.chips}
+        for plan in plans
+    ]
+    assert starts == [True] * 3
+
+
+def test_visits_that_a_further_plan_shares_with_the_best_are_told_apart(at_desk, patient, site, version):
+    best, *others = at_desk.post(page_for(patient), wishes(site, version)).context["plans"]
+    shared = {(row["label"], row["starts"]) for row in best["rows"]}
+    for plan in others:
+        days = [day for month in plan["months"] for week in month.weeks for day in week]
+        looks = {(chip.name, chip.starts): chip.state for day in days for chip in day.chips}
+        assert looks == {key: "alike" if key in shared else "proposed" for key in looks}
+
+
+def test_the_second_plan_is_booked_as_it_was_shown(at_desk, patient, site, version):
+    second = at_desk.post(page_for(patient), wishes(site, version)).context["plans"][1]
+    at_desk.post(page_for(patient), wishes(site, version, plan=second["token"]))
+    booked = Session.objects.order_by("start").values_list("start", flat=True)
+    assert list(booked) == [row["starts"] for row in second["rows"]]
+    assert Course.objects.get().plan_cost == second["proposal"].cost_parts
+
+
+def test_a_change_that_is_not_the_clerks_to_make_shows_its_plan_and_is_not_booked(
+    at_desk, patient, site, monday_refused
+):
+    refused = at_desk.post(page_for(patient), monday_refused)
+    way = next(way for way in refused.context["ways_out"] if way["who"] == "the site administrator opens it")
+    shown = at_desk.post(page_for(patient), {**monday_refused, "step": "", "suppose": way["suppose"]})
+    assert shown.context["supposed"] == (
+        f"This is how it would be if you {way['text'][0].lower()}{way['text'][1:-1]} (the site administrator opens it)."
+    )
+    assert [row["starts"].date().isoformat() for row in shown.context["plan"]["rows"]] == [
+        "2026-11-30",
+        "2026-12-07",
+        "2026-12-14",
+    ]
+    assert 'name="plan"' not in shown.content.decode()
+    assert "suppose" not in dict(shown.context["carried"])
+    page = at_desk.post(page_for(patient), {**monday_refused, "plan": shown.context["token"]})
+    assert "plan" not in page.context
+    assert rows_written() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("nonsense", ["{", "[]", '{"type": "magic"}', '{"type": "slip", "days": -1}', "1" * 600])
+def test_nonsense_to_suppose_is_no_change(at_desk, patient, site, version, nonsense):
+    page = at_desk.post(page_for(patient), wishes(site, version, suppose=nonsense))
+    assert (page.context["supposed"], len(page.context["plans"])) == ("", 3)
+
+
+def test_what_does_not_fit_is_kept_for_the_waiting_list(at_desk, clerk, patient, site, version):
+    kept = at_desk.post(page_for(patient), wishes(site, version, **narrow(step="wait")))
+    course = Course.objects.get()
+    assert kept.url == reverse("admin:desk_waiting_add", args=[course.pk])
+    assert (course.status, course.patient, course.requested_by) == ("infeasible", patient, clerk)
+    assert course.plan_message
+    assert Session.objects.count() == 0
+
+
+def test_what_fits_after_all_is_shown_instead_of_kept(at_desk, patient, site, version):
+    page = at_desk.post(page_for(patient), wishes(site, version, step="wait"))
+    assert (len(page.context["plans"]), Course.objects.count()) == (3, 0)
+
+
+def test_a_copy_begins_with_the_wishes_of_the_course_and_its_newest_version(at_desk, course, site, stranger):
+    Course.objects.filter(pk=course.pk).update(availability={"tue": [["08:00", "12:00"]]}, preferred_time=time(15))
+    newer = ProtocolVersion.objects.create(protocol=course.version.protocol, number=2, status="draft")
+    VisitType.objects.create(version=newer, code="visit", name="Visit")
+    ProtocolVersion.objects.filter(pk=newer.pk).update(status="published", published_at=factories.NOW)
+    form = at_desk.get(f"{page_for(course.patient)}&like={course.pk}").context["form"]
+    assert form.initial == {
+        "site": site,
+        "earliest_start": "2026-11-24",
+        "latest_start": "2026-12-07",
+        "preferred_time": time(15),
+        "availability": {"tue": [["08:00", "12:00"]]},
+        "version": newer,
+    }
+    other = factories.make_patient(site=site)
+    assert at_desk.get(f"{page_for(other)}&like={course.pk}").status_code == 404
+
+
+# A new patient in the flow
+
+
+NEW = {"given_name": "Rosa", "family_name": "Delgado", "birth_date": "1980-05-31", "phone": "212 555 0142", "email": ""}
+
+
+def add_patient(client, site, *, agreed="", **changes):
+    url = reverse("admin:scheduling_course_add")
+    return client.post(url, {**NEW, "home_site": site.pk, "add_patient": agreed, **changes})
+
+
+@pytest.mark.parametrize(
+    ("typed", "known"),
+    [
+        ("rosa delgado", {"given_name": "Rosa", "family_name": "Delgado"}),
+        ("Delgado, Rosa Maria", {"given_name": "Rosa Maria", "family_name": "Delgado"}),
+        ("delgado", {"given_name": "", "family_name": "Delgado"}),
+        ("de la Cruz, Ana 05/31/1980", {"family_name": "De La Cruz", "given_name": "Ana", "birth_date": "1980-05-31"}),
+        ("212 555-0142", {"phone": "212 555-0142"}),
+    ],
+)
+def test_what_was_searched_for_is_filled_in_for_a_new_patient(at_desk, site, typed, known):
+    page = search(at_desk, reverse("admin:scheduling_course_add"), typed)
+    assert page.context["form"].initial == {"home_site": site, **known}
+    assert '<details class="card more" open>' in page.content.decode()
+
+
+def test_a_new_patient_is_saved_and_the_course_goes_on(at_desk, site):
+    page = add_patient(at_desk, site)
+    rosa = Patient.objects.get()
+    assert page.url == page_for(rosa)
+    assert (rosa.full_name, rosa.birth_date, rosa.phone, rosa.channel) == (
+        "Rosa Delgado",
+        date(1980, 5, 31),
+        "212 555 0142",
+        "print",  # without an address: a printed calendar and calls
+    )
+    add_patient(at_desk, site, family_name="Diaz", phone="", email="diaz@mail.example")
+    assert Patient.objects.get(family_name="Diaz").channel == "email"
+
+
+def test_somebody_who_may_be_known_is_asked_about_before_anything_is_saved(at_desk, site, patient, stranger):
+    Patient.objects.filter(pk=patient.pk).update(phone="+1 (212) 555-0142")
+    Patient.objects.filter(pk=stranger.pk).update(phone="+1 (212) 555-0142")
+    Patient.objects.filter(pk=patient.pk).update(phone="(212) 555-0142")
+    page = add_patient(at_desk, site)
+    assert (page.context["same"], Patient.objects.count()) == ([patient], 2)
+    assert f'href="?patient={patient.pk}"' in page.content.decode()
+    assert add_patient(at_desk, site, agreed="999").context["same"] == [patient]
+    saved = add_patient(at_desk, site, agreed=page.context["agreed"])
+    assert saved.url == page_for(Patient.objects.get(family_name="Delgado"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "faults"),
+    [
+        ({"family_name": " "}, {"family_name": ["This field is required."]}),
+        ({"birth_date": "2030-01-01"}, {"birth_date": ["This lies in the future, or before 1900."]}),
+        ({"phone": "call me"}, {"phone": ["This is not a phone number such as +1 212 555 0101."]}),
+        ({"phone": ""}, {"phone": ["This is empty, and so is email: the patient could not be told anything."]}),
+    ],
+)
+def test_what_is_wrong_with_a_new_patient_is_said_at_its_field(at_desk, site, changes, faults):
+    page = add_patient(at_desk, site, **changes)
+    assert (page.context["form"].errors, Patient.objects.count()) == (faults, 0)
+
+
+def test_a_new_patient_is_of_one_of_my_clinics(at_desk, other_site):
+    assert list(add_patient(at_desk, other_site).context["form"].errors) == ["home_site"]
+    assert Patient.objects.count() == 0
