@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from scheduling import engine
 from scheduling.models import Course, Session
-from scheduling.posing import Key
+from scheduling.posing import Key, begins_on
 from scheduling.replanning import REACH, may_move
 from scheduling.shapes import links_among, shortened
 from scheduling.snapshots import Numbered, number_rows, read_problem
@@ -67,12 +67,22 @@ def cut_to_given(problem: engine.Problem) -> engine.Problem:
     courses = []
     for course in problem.courses:
         shape = cut_shape(problem.protocol_of(course), course)
+        course = _begun_as_asked(replace(problem, protocols={course.protocol: shape}, courses=(course,)), course)
         name, number = course.protocol, 1
         while protocols.setdefault(name, shape) != shape:
             number += 1
             name = f"{course.protocol}#{number}"
         courses.append(replace(course, protocol=name))
     return replace(problem, protocols=protocols, courses=tuple(courses))
+
+
+def _begun_as_asked(problem: engine.Problem, course: engine.Course) -> engine.Course:
+    """Staff may have put the first visit outside the days that were asked for: there it may stay."""
+    begun = begins_on(problem, course)
+    if begun is None:
+        return course
+    earliest, latest = min(course.earliest_start, begun), max(course.latest_start, begun)
+    return replace(course, earliest_start=earliest, latest_start=latest)
 
 
 def cut_shape(protocol: engine.Protocol, course: engine.Course) -> engine.Protocol:
