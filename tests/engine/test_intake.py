@@ -171,8 +171,10 @@ def test_more_courses_than_there_is_time_for_are_unknown_and_end_on_time():
     document = make(3, families=["tms", "spravato"], courses=1, load=0.2)
     course = document["courses"][0]
     document["courses"] = [{**course, "id": f"c{i}"} for i in range(10_000)]
-    result = plan(read_problem(document), time_limit=1)
-    assert result.seconds < 5
+    problem = read_problem(document)
+    began = time.process_time()
+    result = plan(problem, time_limit=3)  # long enough for some of them on a busy machine as well
+    assert time.process_time() - began < 5
     assert len(result.courses) == 10_000
     assert {course.status for course in result.courses} == {"planned", "unknown"}
     assert result.bound is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import replace
 from datetime import datetime
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -288,7 +288,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_mail_takes_longer_than_a_fifth_of_a_second(name: str) -> None:
     raw, read = HOSTILE[name]
-    begun = perf_counter()
+    begun = process_time()
     found = read_mail(raw)
-    assert perf_counter() - begun < 0.2
+    assert process_time() - begun < 0.2
     assert read is None or found == read
