@@ -25,6 +25,7 @@ from scheduling.revising import (
     as_it_is,
     find_as_shown,
     first_solved,
+    given_up_after,
     propose,
     read_course,
     read_rows,
@@ -144,7 +145,7 @@ def _attempts(
         current = unlock(closed, {_moved_up(key, inside) for key in after})
         for shift in _shifts(problem, current, length):
             yield Attempt(with_course(problem, replace(current, shift_days=shift)), moved_up, homeless)
-    own = unlock(let_go(posed, inside), after)
+    own = unlock(let_go(posed, {*inside, *given_up_after(rows, inside)}), after)
     for shift in _shifts(problem, own, length):
         yield Attempt(with_course(problem, replace(own, shift_days=shift)), rows)
 
@@ -238,7 +239,7 @@ def _plan_again(course: Course, rows: Numbered, on: date, now: datetime) -> Revi
     problem = only_given(read_course(course, rows, now=now, until=until))
     begins = datetime.combine(on, time(0), course.site.zone)
     problem = replace(problem, now=max(problem.now or now, begins))
-    posed = let_go(problem.courses[0], aside | missed)
+    posed = let_go(problem.courses[0], aside | missed | given_up_after(rows, aside | missed))
     kept = {key: row for key, row in rows.items() if key not in missed}
     ways = _ways_on(problem, posed, aside | missed, on)
     return first_solved(course, [Attempt(with_course(problem, way), kept) for way in ways])

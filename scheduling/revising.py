@@ -23,7 +23,7 @@ from scheduling.planning import alone
 from scheduling.posing import Key, window
 from scheduling.refusals import BookingRefused, refuse
 from scheduling.replanning import REACH, renumber
-from scheduling.seating import claiming, insert_sessions, lock_seats
+from scheduling.seating import claiming, insert_sessions, lock_seats, set_times
 from scheduling.shifting import move_rows
 from scheduling.snapshots import Numbered, number_rows, protocol_of, read_problem
 
@@ -134,6 +134,16 @@ def as_it_is(
     return Revision(change, problem, plan, fields=fields or {})
 
 
+def given_up_after(rows: Numbered, keys: Collection[Key]) -> set[Key]:
+    """Numbers that were given up behind one of these: they have no visit, but keep their place in the order."""
+    first = {track: min(number for name, number in keys if name == track) for track, _ in keys}
+    return {
+        (track, number)
+        for (track, number), row in rows.items()
+        if row.status == SessionStatus.CANCELLED and not row.set_aside and number > first.get(track, number)
+    }
+
+
 def reshaped(problem: engine.Problem, course: Course, posed: engine.Course) -> engine.Problem:
     """The problem with the course posed so, in the shape that its fields give it now."""
     shape = protocol_of(course.version, course=course)
@@ -219,10 +229,15 @@ def find_homes(
 def show_placed(plan: engine.CoursePlan, rows: Mapping[Key, Session], given: Collection[Key]) -> Iterator[VisitShift]:
     for at in plan.sessions:
         row = rows.get(at.key)
-        if at.key in given or (row is not None and row.is_live and row.start == at.start):
+        if at.key in given or is_given_up(row) or (row is not None and row.is_live and row.start == at.start):
             continue
         old_start = row.start if row is not None and row.is_live else None
         yield VisitShift(*at.key, old_start, at.start.astimezone(UTC), row.pk if row else None)
+
+
+def is_given_up(row: Session | None) -> bool:
+    """Whether nobody comes at the place that its number takes."""
+    return row is not None and row.status == SessionStatus.CANCELLED and not row.set_aside
 
 
 def show_gone(rows: Iterable[Session]) -> Iterator[VisitShift]:
@@ -240,6 +255,8 @@ def write_revision(course: Course, found: Revision, *, why_gone: str, now: datet
     posed = found.problem.courses[0]
     protocol, given = found.problem.protocol_of(posed), {at.key for at in posed.locked}
     placed = {at.key: at for at in found.plan.sessions if at.key not in given}
+    for key in [key for key in placed if is_given_up(found.rows.get(key))]:
+        _move_empty(found.rows[key], placed.pop(key), protocol, course)
     moved = move_rows(
         course, protocol, {k: (found.rows[k], at) for k, at in placed.items() if k in found.rows}, now=now
     )
@@ -252,6 +269,12 @@ def write_revision(course: Course, found: Revision, *, why_gone: str, now: datet
     changed = [*found.gone, *moved, *(row for row in back if row not in moved), *new]
     if changed:
         outbox.sessions_changed(course, changed, now=now)
+
+
+def _move_empty(row: Session, at: engine.PlacedSession, protocol: engine.Protocol, course: Course) -> None:
+    """The place of a number that was given up, so that the order of the numbers stays that of their times."""
+    set_times(row, at.start, site=course.site, minutes=protocol.visit_of(*at.key).minutes)
+    row.save(update_fields=["start", "end", "local_date", "local_time", "timezone"])
 
 
 def _give_up(found: Revision, reason: str, *, now: datetime, by: User | None) -> None:

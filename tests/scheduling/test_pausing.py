@@ -17,6 +17,7 @@ from scheduling.models import Change, Course, CourseStatus, Hold, Session
 from scheduling.pausing import ELSEWHERE, pause_course, propose_pause, propose_resume, resume_course
 from scheduling.planning import legal_times
 from scheduling.refusals import BookingRefused
+from scheduling.skipping import propose_skip, skip_session
 from tests import factories
 from tests.factories import NOW, a_day
 from tests.scheduling.calendar import at, make_course, make_implant
@@ -319,3 +320,16 @@ def test_a_pause_and_going_on_are_undone_one_after_the_other(course: Course, cle
     undo_change(paused, now=NOW, by=clerk)
     assert (rows(), Course.objects.values().get()) == (before, was)
     assert (paused.kind, paused.summary) == ("paused", "Paused from Mon, Dec 7 on")
+
+
+def test_a_number_that_was_given_up_does_not_hold_back_those_before_it(course: Course) -> None:
+    session = course.sessions.get(number=8)
+    skip_session(session, expected=propose_skip(session, now=NOW).fingerprint, now=NOW, by=None)
+    pause(course, 14, None)
+    resume(course, 28)
+    assert (numbers(course), course.sessions.get(number=8).status) == ([*range(1, 8), *range(9, 21)], "cancelled")
+    assert dates(course)[5:8] == [a_day(28), a_day(29), a_day(31)]
+    assert broken_rules(course, now=NOW, since=midnight(course, a_day(14))) == []
+    pause(course, 28, 34)
+    assert dates(course)[5:8] == [a_day(35), a_day(37), a_day(38)] or len(dates(course)) == 19
+    assert broken_rules(course, now=NOW, since=midnight(course, a_day(28))) == []

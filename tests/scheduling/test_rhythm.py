@@ -33,8 +33,8 @@ OPEN: dict[str, Any] = {
     "periods": 1, "period_days": 14, "per_period": 1, "min_gap_hours": 164, "max_gap_hours": 408, "slip_days": 3,
     "open_ended": True,
 }  # fmt: skip
-NEXT = {"per_period": 1, "period_days": 7}
-FORTNIGHT = {"per_period": 1, "period_days": 14}
+NEXT: dict[str, Any] = {"per_period": 1, "period_days": 7}
+FORTNIGHT: dict[str, Any] = {"per_period": 1, "period_days": 14}
 DAY = timedelta(days=1)
 
 
