@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from clinic.models import Site, User
 from scheduling.desk.acting import post_only
+from scheduling.desk.changes_page import show_changes, undo_one
 from scheduling.desk.day_list import show_day_list
 from scheduling.desk.forms_page import act_on_form, show_forms
 from scheduling.desk.navigation import build_navigation
@@ -67,6 +68,8 @@ class DeskSite(admin.AdminSite):
             path("today/forms/", self._page(show_forms), name="desk_forms"),
             path("today/forms/<str:pk>/<str:gate>/", self.admin_view(post_only(act_on_form)), name="desk_form_act"),
             path("today/print/", self._page(show_day_list), name="desk_day_list"),
+            path("changes/", self._page(show_changes), name="desk_changes"),
+            path("changes/<str:uuid>/undo/", self.admin_view(post_only(undo_one)), name="desk_change_undo"),
             *super().get_urls(),
         ]
 
