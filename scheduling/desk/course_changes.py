@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,15 +10,21 @@ from django import forms
 
 from clinic.models import User
 from protocols.models import DecisionPoint
+from protocols.models.visit import Place
+from scheduling.adding import add_visit, propose_added
 from scheduling.booking import stop_course
 from scheduling.course_change import CourseChange, refuse_unless_shown
 from scheduling.deciding_ahead import propose_decision, propose_stop
 from scheduling.decisions import decide
 from scheduling.desk.changing_page import Act, Shown
-from scheduling.models import Course
+from scheduling.models import Course, Session
 from scheduling.models.course import DecisionOutcome
 from scheduling.pausing import pause_course, propose_pause, propose_resume, resume_course
+from scheduling.rhythm import RhythmChoice, propose_rhythm, rhythm_choices, set_rhythm
+from scheduling.skipping import propose_skip, skip_session
+from scheduling.words import name_code, say_moment
 
+Query = Mapping[str, str]
 TOLD = "The patient is told within a few minutes."
 DAY = {"type": "date"}
 
@@ -55,11 +61,35 @@ class PauseForm(forms.Form):
     reason = ask_reason()
 
 
+class RhythmForm(forms.Form):
+    rhythm = forms.ChoiceField(label="From the next visit on", widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, choices: Sequence[RhythmChoice], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        options = [(code_of(choice), name_choice(choice)) for choice in choices]
+        self.fields["rhythm"].choices = options  # type: ignore[attr-defined]
+
+
+class AddForm(forms.Form):
+    track = forms.ChoiceField(label="Which visits", widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, tracks: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["track"]
+        field.choices = [(track, name_code(track)) for track in tracks]  # type: ignore[attr-defined]
+        if len(tracks) == 1:
+            field.widget, field.initial = forms.HiddenInput(), tracks[0]
+
+
+class SkipForm(forms.Form):
+    reason = ask_reason()
+
+
 class ResumeForm(forms.Form):
     on = forms.DateField(label="From this day on", widget=forms.DateInput(DAY))
 
 
-def stop_act(course: Course, data: Any, today: date) -> Act:
+def stop_act(course: Course, data: Any, query: Query, today: date) -> Act:
     def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
         refuse_unless_shown(propose_stop(course, now=now), expected)
         stop_course(course, reason=values["reason"], now=now, by=by)
@@ -104,7 +134,7 @@ def decision_act(course: Course, point: DecisionPoint, data: Any, outcome: str) 
     )
 
 
-def pause_act(course: Course, data: Any, today: date) -> Act:
+def pause_act(course: Course, data: Any, query: Query, today: date) -> Act:
     def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
         pause_course(course, **values, expected=expected, now=now, by=by)
 
@@ -127,7 +157,7 @@ def pause_act(course: Course, data: Any, today: date) -> Act:
     )
 
 
-def resume_act(course: Course, data: Any, today: date) -> Act:
+def resume_act(course: Course, data: Any, query: Query, today: date) -> Act:
     def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
         resume_course(course, on=values["on"], expected=expected, now=now, by=by)
 
@@ -145,8 +175,89 @@ def resume_act(course: Course, data: Any, today: date) -> Act:
     )
 
 
+def add_act(course: Course, data: Any, query: Query, today: date) -> Act:
+    away = Place.EXTERNAL
+    tracks = list(course.version.tracks.exclude(visit_type__place=away).values_list("name", flat=True))
+
+    def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
+        add_visit(course, track=values["track"], expected=expected, now=now, by=by)
+
+    return Act(
+        heading=f"Add a visit for {course.patient.full_name}",
+        title="Add a visit",
+        lede="One more visit at the end, by the rules of the treatment; of an open-ended one, its next period.",
+        button="Add it",
+        done=f"Added. {TOLD}",
+        form=AddForm(data, tracks=tracks),
+        propose=lambda values, now: show(propose_added(course, track=values["track"], now=now)),
+        do=do,
+        at_once=len(tracks) == 1,
+    )
+
+
+def rhythm_act(course: Course, data: Any, query: Query, today: date) -> Act:
+    choices = rhythm_choices(course)
+    asked = query.get("rhythm", "")
+    is_known = asked in {code_of(choice) for choice in choices}
+
+    def read(values: dict[str, Any]) -> dict[str, int]:
+        per_period, period_days = values["rhythm"].split("/")
+        return {"per_period": int(per_period), "period_days": int(period_days)}
+
+    def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
+        set_rhythm(course, **read(values), expected=expected, now=now, by=by)
+
+    return Act(
+        heading=f"How often {course.patient.full_name} comes",
+        title="Rhythm",
+        lede="From the next visit on. What is booked already is planned again, and stays where it can.",
+        button="Change the rhythm",
+        done=f"The rhythm is changed. {TOLD}",
+        form=RhythmForm(data, choices=choices, initial={"rhythm": asked} if is_known else None),
+        propose=lambda values, now: show(propose_rhythm(course, **read(values), now=now)),
+        do=do,
+        at_once=is_known,
+    )
+
+
+def skip_act(session: Session, data: Any, *, label: str) -> Act:
+    def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
+        skip_session(session, expected=expected, now=now, by=by, reason=values["reason"])
+
+    return Act(
+        heading=f"Skip {label} of {session.patient.full_name}",
+        title="Skip",
+        lede=f"{say_moment(session.local_start)}. The course has one visit less; the others keep their times.",
+        button="Skip this visit",
+        keep="Keep it",
+        done=f"Skipped. {TOLD}",
+        form=SkipForm(data),
+        propose=lambda values, now: show(propose_skip(session, now=now)),
+        do=do,
+        at_once=True,
+        needed=("reason",),
+    )
+
+
+def code_of(choice: RhythmChoice) -> str:
+    return f"{choice.per_period}/{choice.period_days}"
+
+
+def name_choice(choice: RhythmChoice) -> str:
+    more = "as now" if choice.is_current else "step back" if choice.is_step_back else ""
+    return f"{choice.name} ({more})" if more else choice.name
+
+
 def show(change: CourseChange, *, pause: tuple[date, date | None] | None = None) -> Shown:
     return Shown(change.shifts, change.fingerprint, change.refusals, change.notes, pause)
 
 
-ACTS: dict[str, Callable[[Course, Any, date], Act]] = {"stop": stop_act, "pause": pause_act, "resume": resume_act}
+ACTS: dict[str, Callable[[Course, Any, Query, date], Act]] = {
+    "stop": stop_act,
+    "pause": pause_act,
+    "resume": resume_act,
+    "add": add_act,
+    "rhythm": rhythm_act,
+}
+DECIDES = {"rhythm"}
+"""Acts that are a clinician's."""

@@ -16,13 +16,14 @@ from django.utils import timezone
 from protocols.models import DecisionPoint, Gate
 from scheduling.decisions import due_decisions
 from scheduling.desk.contact_acts import refuses_mail
-from scheduling.desk.course_changes import ACTS
+from scheduling.desk.course_changes import code_of
 from scheduling.desk.course_timeline import add_marks, lay_out_timeline, may_be_changed, name_phases, say_pause
 from scheduling.desk.session_rows import describe_sessions, for_rows
 from scheduling.desk.stranded import mark_stranded, reasons_among
 from scheduling.desk.wording import describe_relaxations, say_availability
 from scheduling.models import Course, CourseStatus, GateRecord, Notice, SessionStatus
 from scheduling.models.course import DecisionOutcome
+from scheduling.rhythm import rhythm_choices
 from scheduling.words import label_of
 
 GONE = {SessionStatus.MISSED, SessionStatus.CANCELLED}
@@ -65,8 +66,7 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
         "is_waiting": course.status in WAITING,
         "pause": say_pause(course, today=today),
         "can_change": may_be_changed(course),
-        "acts": ACTS,
-        "has_open_phase": any(phase.open_ended for track in tracks for phase in track.phases.all()),
+        "rhythms": [{"code": code_of(choice), "choice": choice} for choice in rhythm_choices(course)],
         "ways_out": describe_relaxations(course.relaxations, course=course),
         "wishes": wishes_of(course),
         "refuses_mail": refuses_mail(course.patient),

@@ -18,7 +18,7 @@ from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.base import SiteScopedAdmin, badge
 from scheduling.desk.changing_page import show_changing
 from scheduling.desk.course_acts import tick_gate
-from scheduling.desk.course_changes import ACTS, decision_act
+from scheduling.desk.course_changes import ACTS, DECIDES, decision_act
 from scheduling.desk.course_page import WAITING, show_course
 from scheduling.desk.find_patients import find_patients
 from scheduling.desk.new_course import show_new_course
@@ -120,12 +120,13 @@ class CourseAdmin(SiteScopedAdmin):
         return show_printed_calendar(request, self.find(request, pk))
 
     def act_view(self, request: HttpRequest, pk: str, act: str) -> HttpResponse:
-        course = self.find(request, pk, "scheduling.change_course")
+        permission = "scheduling.decide_course" if act in DECIDES else "scheduling.change_course"
+        course = self.find(request, pk, permission)
         if act not in ACTS:
             raise Http404
         data = request.POST if request.method == "POST" else None
         today = timezone.now().astimezone(course.site.zone).date()
-        return show_changing(request, self.admin_site, course, ACTS[act](course, data, today))
+        return show_changing(request, self.admin_site, course, ACTS[act](course, data, request.GET.dict(), today))
 
     def decide_view(self, request: HttpRequest, pk: str, point: str) -> HttpResponse:
         course = self.find(request, pk, "scheduling.decide_course")

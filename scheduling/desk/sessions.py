@@ -21,6 +21,8 @@ from scheduling.desk.acting import find_row, need_permission, post_only
 from scheduling.desk.answer_acts import act_on_answer, describe_answers
 from scheduling.desk.base import ReadOnlyAdmin, badge, staff_of
 from scheduling.desk.board import board_urls
+from scheduling.desk.changing_page import show_changing
+from scheduling.desk.course_changes import skip_act
 from scheduling.desk.disruptions_page import disruption_urls
 from scheduling.desk.driver_acts import act_on_driver, describe_driver
 from scheduling.desk.find_patients import find_patients
@@ -102,6 +104,7 @@ class SessionAdmin(ReadOnlyAdmin):
             *disruption_urls(self),
             *board_urls(self),
             path("<str:pk>/move/", wrap(self.move_view), name="desk_session_move"),
+            path("<str:pk>/skip/", wrap(self.skip_view), name="desk_session_skip"),
             path("<str:pk>/act/<str:act>/", wrap(post_only(self.act_view)), name="desk_session_act"),
             path("<str:pk>/driver/<str:act>/", wrap(post_only(self.driver_view)), name="desk_driver_act"),
             path("<str:pk>/answers/<str:answer>/<str:act>/", wrap(post_only(self.answer_view)), name="desk_answer_act"),
@@ -145,6 +148,13 @@ class SessionAdmin(ReadOnlyAdmin):
         need_permission(request, "scheduling.change_session")
         session = self.find(request, pk)
         return show_moving(request, self.admin_site, session)
+
+    def skip_view(self, request: HttpRequest, pk: str) -> HttpResponse:
+        need_permission(request, "scheduling.change_session")
+        session = self.find(request, pk)
+        label = describe_visit(session, read_tracks(session.course.version_id))
+        data = request.POST if request.method == "POST" else None
+        return show_changing(request, self.admin_site, session.course, skip_act(session, data, label=label))
 
     def act_view(self, request: HttpRequest, pk: str, act: str) -> HttpResponse:
         need_permission(request, "scheduling.change_session")
