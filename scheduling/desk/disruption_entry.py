@@ -13,7 +13,7 @@ from scheduling.disruptions.question import Disruption, Span
 from scheduling.words import say_short_day
 
 ONE_DAY = timedelta(days=1)
-DAYS_SHOWN = 7
+DAYS_SHOWN = 6
 FURTHEST = timedelta(days=366)
 RESOURCE, CLOSED, STRANDED = "resource", "site", "stranded"
 UNTIL, ON, TIMES = "until", "on", "times"
@@ -118,13 +118,13 @@ def _by_kind(resources: Iterable[Resource]) -> list[dict[str, Any]]:
     ]
 
 
-def list_days(sites: Sequence[Site], *, now: datetime) -> list[dict[str, str]]:
+def list_days(sites: Sequence[Site], *, now: datetime) -> list[dict[str, Any]]:
     """Today and the next days on which somebody works, by the clock of the first site."""
     today = now.astimezone(sites[0].zone).date()
     worked = set(SiteHours.objects.filter(site__in=sites).values_list("weekday", flat=True))
     days = (today + number * ONE_DAY for number in range(14))
     open_days = [day for day in days if day.weekday() in worked or not worked][:DAYS_SHOWN]
-    return [{"value": day.isoformat(), "name": _say(day, today)} for day in open_days]
+    return [{"value": day.isoformat(), "name": _say(day, today), "is_today": day == today} for day in open_days]
 
 
 def _say(day: date, today: date) -> str:

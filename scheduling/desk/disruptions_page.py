@@ -10,14 +10,15 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from clinic.models import Site
-from scheduling.changes import undo_change, why_not_undo
-from scheduling.desk.acting import find_row, need_permission, post_only, press, refusals_told
+from scheduling.changes import why_not_undo_each
+from scheduling.desk.acting import need_permission, post_only, refusals_told
 from scheduling.desk.base import staff_of
 from scheduling.desk.disruption_entry import (
     STRANDED,
@@ -31,6 +32,7 @@ from scheduling.desk.disruption_rows import describe_replanning
 from scheduling.desk.disruption_token import read_replanning, sign_replanning
 from scheduling.desk.missing import describe_overdue
 from scheduling.desk.plan_token import StalePlan
+from scheduling.desk.undo import offer_undo
 from scheduling.disruptions.answer import Replanning, propose_replanning
 from scheduling.disruptions.applying import agree, apply_replanning
 from scheduling.disruptions.question import Disruption, is_written_down
@@ -58,14 +60,9 @@ def disruption_urls(sessions: Any) -> list[URLPattern]:
         need_permission(request, "scheduling.add_change")
         return apply_disruption(request)
 
-    def undo(request: HttpRequest, pk: str) -> HttpResponse:
-        need_permission(request, "scheduling.change_change")
-        return undo_disruption(request, pk)
-
     return [
         path("disruptions/", wrap(show), name="desk_disruptions"),
         path("disruptions/apply/", wrap(post_only(apply)), name="desk_disruptions_apply"),
-        path("disruptions/<str:pk>/undo/", wrap(post_only(undo)), name="desk_disruptions_undo"),
     ]
 
 
@@ -116,13 +113,14 @@ def _describe_questions(request: HttpRequest, sites: Sequence[Site], *, now: dat
 
 def _describe_lately(sites: Sequence[Site], *, now: datetime) -> list[dict[str, Any]]:
     made = Change.objects.filter(site__in=sites, kind__in=KINDS, made_at__gte=now - LATELY)
-    rows = made.select_related("made_by", "site")[:SHOWN_LATELY]
+    rows = list(made.select_related("made_by", "site").annotate(patients=Count("courses"))[:SHOWN_LATELY])
+    why_not = why_not_undo_each([change for change in rows if change.undone_at is None], now=now)
     return [
         {
             "change": change,
             "made": change.made_at.astimezone(change.site.zone),
-            "patients": change.courses.count(),
-            "why_not": why_not_undo(change, now=now),
+            "patients": change.patients,
+            "why_not": why_not.get(change.pk, ""),
         }
         for change in rows
     ]
@@ -165,7 +163,7 @@ def apply_disruption(request: HttpRequest) -> HttpResponse:
         some = len(chosen) < len(agreed)
         only = "&" + urlencode({"only": ",".join(str(one.course_id) for one in chosen)}) if chosen and some else ""
         return HttpResponseRedirect(again + only)
-    messages.success(request, _say_done(disruption, change, left=len(agreed) - len(chosen)))
+    offer_undo(request, change, _say_done(disruption, change, left=len(agreed) - len(chosen)))
     return HttpResponseRedirect(reverse("admin:desk_disruptions"))
 
 
@@ -177,13 +175,3 @@ def _say_done(disruption: Disruption, change: Change | None, *, left: int) -> st
     if left:
         done += f" {count_of(left, 'patient')} still {'has' if left == 1 else 'have'} visits without a place."
     return done
-
-
-def undo_disruption(request: HttpRequest, pk: str) -> HttpResponse:
-    change = find_row(Change.objects.filter(site__in=_sites_of(request), kind__in=KINDS), pk)
-
-    def act() -> str:
-        undo_change(change, now=timezone.now(), by=staff_of(request))
-        return f"Undone: {change.summary}. Everything is as it was before."
-
-    return press(request, act, back=reverse("admin:desk_disruptions"))

@@ -16,7 +16,7 @@ def summarize(disruption: Disruption) -> str:
     said = [say_span(span, disruption.site.zone) for span in disruption.outages]
     if disruption.closed is not None:
         first, last = disruption.closed
-        days = say_short_day(first) if first == last else f"{say_short_day(first)} to {say_short_day(last)}"
+        days = say_short_day(first) if first == last else f"{say_short_day(first)} through {say_short_day(last)}"
         said.append(f"Closed on {days}" if first == last else f"Closed from {days}")
     return "; ".join(said) or "Visits without a place planned again"
 
@@ -28,8 +28,9 @@ def say_span(span: Span, zone: ZoneInfo) -> str:
         when = f"on {say_short_day(first_on)}" + ("" if _is_midnight(start) else f" from {say_time(start)}")
     else:
         begins = "" if _is_midnight(start) else f", {say_time(start)}"
-        ends = "" if _is_midnight(end) else f", {say_time(end)}"
-        when = f"from {say_short_day(first_on)}{begins} to {say_short_day(last_on)}{ends}"
+        until = f"through {say_short_day(last_on)}"
+        ends = until if _is_midnight(end) else f"to {say_short_day(last_on)}, {say_time(end)}"
+        when = f"from {say_short_day(first_on)}{begins} {ends}"
     return f"{span.resource.name} out {when}"
 
 
