@@ -16,7 +16,7 @@ from scheduling.locking import booking_transaction, lock_course, lock_kinds, loc
 from scheduling.messages import outbox
 from scheduling.models import ChangeKind, Course, Session, SessionStatus
 from scheduling.planning import FURTHEST, alone, legal_starts_of
-from scheduling.posing import let_go, only_given, with_course
+from scheduling.posing import let_go, lock_beyond, only_given, with_course
 from scheduling.refusals import BookingRefused, Refusal
 from scheduling.seating import free_seats, label, refuse_session, set_times
 from scheduling.settling import settle_course
@@ -104,6 +104,7 @@ def _refuse_unless_to_come(session: Session, act: str, now: datetime) -> None:
 
 def legal_placement(problem: engine.Problem, session: Session, start: datetime) -> engine.PlacedSession:
     """The session at a start that keeps every rule, all others staying; or BookingRefused with each that it breaks."""
+    problem = lock_beyond(problem, (session.track.name, session.number), session.course.known_pause_on)
     day = start.astimezone(session.site.zone).date()
     for offer in legal_starts_of(problem, (session.track.name, session.number), day, day):
         if offer.start == start:

@@ -13,7 +13,7 @@ from scheduling import engine
 from scheduling.engine import CoursePlan, Interval, PlacedSession, Problem, Result
 from scheduling.explaining import say_why, write_relaxations
 from scheduling.models import Course, Session
-from scheduling.posing import Key, only_given, with_anchor, with_hours
+from scheduling.posing import Key, lock_beyond, only_given, with_anchor, with_hours
 from scheduling.shapes import shape_visit
 from scheduling.snapshots import read_clinic, read_problem
 
@@ -113,7 +113,8 @@ def legal_times(session: Session, *, now: datetime, first_on: date, last_on: dat
     """The only times offered for a move: starts at which every rule of the course is kept, all else staying."""
     course = Course.objects.select_related("site", "version").get(pk=session.course_id)
     problem = only_given(read_problem(site=course.site, courses=[course], now=now, replan=True))
-    return legal_starts_of(problem, (session.track.name, session.number), first_on, last_on)
+    key = (session.track.name, session.number)
+    return legal_starts_of(lock_beyond(problem, key, course.known_pause_on), key, first_on, last_on)
 
 
 def legal_starts_of(problem: Problem, key: Key, first_on: date, last_on: date) -> list[PlacedSession]:

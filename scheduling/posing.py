@@ -75,6 +75,24 @@ def unlock(course: Course, keys: Collection[Key]) -> Course:
     return replace(course, locked=kept, current=course.current + loose)
 
 
+def lock_beyond(problem: Problem, key: Key, day: date | None) -> Problem:
+    """With the sessions on the other side of a day than this one given: nothing is asked of both across a pause."""
+    course = problem.courses[0]
+    dates = {at.key: local_date(problem, at) for at in (*course.locked, *course.current)}
+    if day is None or key not in dates:
+        return problem
+    far = tuple(at for at in course.current if (dates[at.key] < day) != (dates[key] < day))
+    near = tuple(at for at in course.current if at not in far)
+    shift = shift_before(problem, course, near) if dates[key] < day else course.shift_days
+    return with_course(problem, replace(course, locked=course.locked + far, current=near, shift_days=shift))
+
+
+def shift_before(problem: Problem, course: Course, sessions: Iterable[PlacedSession]) -> int:
+    """The windows of sessions before a pause lie no later than the sessions do: it is those behind it that are late."""
+    found = ((local_date(problem, at), window(problem, course, at.key)) for at in sessions)
+    return max(0, min([course.shift_days or 0, *((day - opens[0]).days for day, opens in found if opens)]))
+
+
 def begins_on(problem: Problem, course: Course) -> date | None:
     """The local date of session 1 of the first track, where that is given."""
     first = (problem.protocol_of(course).tracks[0].name, 1)

@@ -21,7 +21,7 @@ from scheduling.messages import outbox
 from scheduling.models import ChangeKind, Course, Session, SessionStatus
 from scheduling.moving import legal_placement, refuse_unmovable
 from scheduling.planning import alone
-from scheduling.posing import Key, let_go, local_date, only_given, shift_into_windows, unlock, with_course
+from scheduling.posing import Key, let_go, local_date, only_given, shift_before, shift_into_windows, unlock, with_course
 from scheduling.refusals import BookingRefused, Refusal
 from scheduling.replanning import REACH, may_move
 from scheduling.seating import label, local_iso, lock_seats, refuse_session
@@ -179,7 +179,7 @@ def _write(course: Course, found: Found, *, now: datetime) -> list[Session]:
     given = {at.key for at in posed.locked}
     free = {at.key: (found.rows[at.key], at) for at in found.plan.sessions if at.key not in given}
     moved = move_rows(course, found.posed.protocol_of(posed), free, now=now)
-    if course.shift_days != posed.shift_days:
+    if (posed.shift_days or 0) > (course.shift_days or 0):
         course.shift_days = posed.shift_days
         course.save(update_fields=["shift_days"])
     if moved:
@@ -271,6 +271,12 @@ def pose_around(problem: engine.Problem, rows: Numbered, key: Key, *, since: dat
     loose = {k for k, row in rows.items() if k != key and may_move(row, now) and not row.override_reason}
     if since is not None:
         loose = {k for k in loose if rows[k].start > since}
+    if pause_on := rows[key].course.known_pause_on:
+        before = rows[key].local_date < pause_on
+        loose = {k for k in loose if (rows[k].local_date < pause_on) == before}  # gaps are not asked across a pause
+        if before:
+            near = [at for at in course.locked if at.key in {*loose, key}]
+            course = replace(course, shift_days=shift_before(problem, course, near))
     return with_course(problem, let_go(unlock(course, loose), {key}))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import uuid4
 
 from django.conf import settings
@@ -111,6 +112,11 @@ class Course(models.Model):
     @property
     def is_live(self) -> bool:
         return self.status in LIVE
+
+    @property
+    def known_pause_on(self) -> date | None:
+        """The first day of a pause of which the end is known: the visits after it are booked."""
+        return self.paused_on if self.paused_until else None
 
 
 class DecisionOutcome(models.TextChoices):

@@ -14,8 +14,10 @@ from scheduling.changes import undo_change
 from scheduling.course_change import CourseChange
 from scheduling.extension import courses_to_extend, extend_course
 from scheduling.models import Change, Course, CourseStatus, Hold, Session
+from scheduling.moving import move_session
 from scheduling.pausing import ELSEWHERE, pause_course, propose_pause, propose_resume, resume_course
 from scheduling.planning import legal_times
+from scheduling.rearranging import propose_move, rearrange
 from scheduling.refusals import BookingRefused
 from scheduling.skipping import propose_skip, skip_session
 from tests import factories
@@ -123,9 +125,24 @@ def test_a_pause_between_two_rhythms_keeps_both(patient: Patient, chair: Resourc
 
 def test_nothing_is_planned_or_offered_in_the_days_of_a_pause(course: Course) -> None:
     pause(course, 14, 20)
-    last = course.sessions.get(number=6)
-    offered = legal_times(last, now=NOW + timedelta(days=12), first_on=a_day(14), last_on=a_day(21))
-    assert {offer.start.astimezone(course.site.zone).date() for offer in offered} == {a_day(21)}
+    for number, day in ((5, 11), (6, 21)):
+        session = course.sessions.get(number=number)
+        offered = legal_times(session, now=NOW, first_on=a_day(11), last_on=a_day(21))
+        assert {offer.start.astimezone(course.site.zone).date() for offer in offered} == {a_day(day)}
+
+
+@pytest.mark.parametrize("number", [5, 6])
+def test_visits_before_and_after_a_pause_can_be_moved(course: Course, number: int) -> None:
+    pause(course, 14, 20)
+    session = course.sessions.get(number=number)
+    later = session.start + timedelta(hours=1)
+    shown = propose_move(session, start=later, now=NOW)
+    assert [shift.session_id for shift in shown.shifts] == [session.pk]
+    assert move_session(session, start=later, now=NOW).start == later
+    shown = propose_move(session, start=later + timedelta(hours=2), now=NOW)
+    rearrange(session, start=shown.start, expected=shown.fingerprint, now=NOW)
+    course.refresh_from_db()
+    assert (course.shift_days, len(dates(course))) == (7, 20)
 
 
 def test_what_has_happened_stays_and_a_course_under_way_pauses_too(course: Course, clerk: User) -> None:
