@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from clinic.models import Patient, Resource, Site
 from protocols.models import Need, ProtocolVersion, Stage, Track
@@ -11,7 +12,7 @@ from tests import factories
 from tests.factories import NOW
 
 PLACES, SLOTS, SLOT = 10, 20, timedelta(minutes=30)
-STAGES = (
+STAGES: tuple[tuple[str, int, dict[str, bool], tuple[str, ...]], ...] = (
     ("Arrival", 5, {}, ("device", "technician")),
     ("Treatment", 15, {"is_treatment": True}, ("device", "technician")),
     ("Monitoring", 5, {"is_monitoring": True}, ("device",)),
@@ -19,17 +20,19 @@ STAGES = (
 )
 
 
-def make_staged(*, phases: tuple[dict[str, int], ...] | None = None, publish: bool = True) -> ProtocolVersion:
+WEEKLY = {"periods": 3, "period_days": 7, "per_period": 2, "min_gap_hours": 44, "slip_days": 2}
+
+
+def make_staged(*, phase: dict[str, Any] = WEEKLY) -> ProtocolVersion:
     """Visits of four stages on a device, with a technician for the first two."""
-    version = factories.make_protocol(publish=False, **({"phases": phases} if phases else {}))
+    version = factories.make_protocol(publish=False, phases=(phase,))
     visit = version.visit_types.get()
     visit.stages.all().delete()
     for position, (name, minutes, flags, kinds) in enumerate(STAGES):
         stage = Stage.objects.create(visit_type=visit, position=position, name=name, minutes=minutes, **flags)
         Need.objects.bulk_create(Need(stage=stage, kind=factories.make_kind(kind)) for kind in kinds)
-    if publish:
-        version.status, version.published_at = "published", NOW
-        version.save()
+    version.status, version.published_at = "published", NOW
+    version.save()
     return version
 
 

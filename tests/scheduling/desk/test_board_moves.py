@@ -19,7 +19,6 @@ from tests.scheduling.desk.pressing import told
 from tests.scheduling.full_board import make_staged
 
 pytestmark = pytest.mark.django_db
-WEEKLY = {"periods": 3, "period_days": 7, "per_period": 2, "min_gap_hours": 44, "slip_days": 2}
 MINUTE = timedelta(minutes=1)
 
 
@@ -33,7 +32,7 @@ def devices(site):
 @pytest.fixture
 def staged(patient, devices, clock):
     """Six visits, two a week, on a device with a technician."""
-    asked = calendar.make_course(patient=patient, version=make_staged(phases=(WEEKLY,)))
+    asked = calendar.make_course(patient=patient, version=make_staged())
     return book_course(asked, plan=propose_course(asked, now=NOW).plan, now=NOW)
 
 

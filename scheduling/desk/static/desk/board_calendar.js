@@ -94,6 +94,17 @@ const boardCalendar = (() => {
       this.order = this.data.columns.filter((column) => this.shown.has(column.kind));
       this.calendar.setOption("resources", this.order.map((column) => ({ id: column.id, title: column.name })));
       this.calendar.setOption("events", this.events());
+      requestAnimationFrame(() => this.plain());
+    }
+
+    // The component calls its grid a table; with visits beside its cells and not in them, it is none to a screen reader.
+    // What a cell would say, each visit says itself.
+    plain() {
+      for (const node of this.host.querySelectorAll("[role]:not([role=button])")) node.removeAttribute("role");
+      for (const name of ["aria-colindex", "aria-colspan"]) {
+        for (const node of this.host.querySelectorAll(`[${name}]`)) node.removeAttribute(name);
+      }
+      for (const node of this.host.querySelectorAll(".ec-header span[aria-label]")) node.removeAttribute("aria-label");
     }
 
     refresh(data) {
@@ -174,9 +185,9 @@ const boardCalendar = (() => {
       const { visit: pk, column, start, end, count } = event.extendedProps;
       if (count) for (const name of ["role", "tabindex"]) el.removeAttribute(name);
       if (!pk) return;
-      const visit = this.data.visits[pk];
+      const visit = this.data.visits[pk], day = this.days.length > 1 ? `${visit.when.split(", ").slice(0, 2).join(", ")}, ` : "";
       el.setAttribute("aria-label",
-        `${visit.patient}, ${visit.label}, ${sayTime(start)} to ${sayTime(end)}, ${this.columns.get(column).name}, ${visit.said}`);
+        `${visit.patient}, ${visit.label}, ${day}${sayTime(start)} to ${sayTime(end)}, ${this.columns.get(column).name}, ${visit.said}`);
       el.dataset.visit = pk;
       el.dataset.column = column;
       el.dataset.start = start;
