@@ -71,7 +71,7 @@ def _read_span(wanted: Wanted, site: Site, now: datetime) -> tuple[datetime, dat
         kind, _, text = wanted.when.partition(":")
         day = _read_date(text)
         start = now if kind == UNTIL else _midnight(day, site)
-        end = _midnight(day + ONE_DAY, site)
+        end = _midnight(min(day, date.max - ONE_DAY) + ONE_DAY, site)
     if end <= max(start, now):
         raise Unreadable("It would be over before it begins: choose a later end.")
     if end > now + FURTHEST:

@@ -22,9 +22,17 @@ def describe_replanning(found: Replanning, *, ticked: Collection[int] | None) ->
     prefetch_related_objects([*(move.session for move in moves), *found.under_way], "holds__resource")
     names = dict(Resource.objects.filter(site=found.disruption.site).values_list("pk", "name"))
     left = [row for row in _left_out(found) if ticked is not None]
+    protocols = {session.course_id: session.course.version.protocol.name for session in found.hit}
+    described = {
+        answer.course.pk: {
+            **_describe(answer, names, found.disruption.site),
+            "protocol": protocols[answer.course.pk],
+        }
+        for answer in answers
+    }
     return {
-        "placed": [_describe(answer, names, found.disruption.site) for answer in found.placed],
-        "unplaced": [_describe(answer, names, found.disruption.site) for answer in found.unplaced],
+        "placed": [described[answer.course.pk] for answer in found.placed],
+        "unplaced": [described[answer.course.pk] for answer in found.unplaced],
         "left_out": left,
         "under_way": [_under_way(session) for session in found.under_way],
         "hit": len(found.hit),
@@ -61,7 +69,6 @@ def _describe(answer: Answer, names: Mapping[int, str], site: Site) -> dict[str,
     return {
         "pk": course.pk,
         "patient": course.patient,
-        "protocol": answer.hit[0].course.version.protocol.name if answer.hit else course.version.protocol.name,
         "url": _course_url(course.pk),
         "rows": [_row(move, names, site, several) for move in answer.moves if move.is_moved or move.is_hit],
         "hit": [{"starts": session.local_start} for session in answer.hit],
