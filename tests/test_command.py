@@ -20,6 +20,8 @@ from clinic import localservices
 from clinic.localservices.place import BASE_DIR
 from clinic.single_copy import only_copy
 
+# One worker runs them all, so that one folder is filled.
+pytestmark = pytest.mark.xdist_group("command")
 MANAGE = [sys.executable, "manage.py"]
 
 
