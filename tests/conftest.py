@@ -7,10 +7,15 @@ from datetime import datetime
 
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from clinic.models import Patient, Role, Site, User
 from tests import factories
+
+# A busy machine is no fault of an example's.
+settings.register_profile("cadence", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cadence")
 
 
 @pytest.hookimpl(trylast=True)
