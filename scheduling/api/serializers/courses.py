@@ -20,8 +20,19 @@ from scheduling.models import Course, CourseStatus
 DEFAULT_START_DAYS = 14
 
 
+class RhythmSerializer(serializers.Serializer[object]):
+    """From session `first` of the open-ended phase on: `per_period` sessions in `period_days` days."""
+
+    first = serializers.IntegerField()
+    per_period = serializers.IntegerField()
+    period_days = serializers.IntegerField()
+
+
 class CourseSerializer(serializers.ModelSerializer[Course]):
-    """From `planning` to `booked`, or to `infeasible`: then `message` and `relaxations` say what would help."""
+    """From `planning` to `booked`, or to `infeasible`: then `message` and `relaxations` say what would help.
+
+    `paused` is a course whose visits were set aside until it goes on. A pause with both days known is planned around.
+    """
 
     id = serializers.UUIDField(source="uuid", read_only=True)
     patient = serializers.UUIDField(source="patient.uuid", read_only=True)
@@ -31,6 +42,7 @@ class CourseSerializer(serializers.ModelSerializer[Course]):
     message = serializers.CharField(source="plan_message", read_only=True)
     relaxations = serializers.ListField(child=RelaxationField(), read_only=True)
     cost = CostField(source="plan_cost", read_only=True)
+    rhythm = RhythmSerializer(many=True, read_only=True)
 
     class Meta:
         model = Course
@@ -46,6 +58,9 @@ class CourseSerializer(serializers.ModelSerializer[Course]):
             "latest_start",
             "preferred_time",
             "availability",
+            "paused_on",
+            "paused_until",
+            "rhythm",
             "message",
             "relaxations",
             "cost",

@@ -17,6 +17,7 @@ from protocols.models import Protocol, ProtocolVersion
 from scheduling.answers import record_answer
 from scheduling.booking import plan_and_book
 from scheduling.models import Course, CourseStatus, Hold, Notice, Session, SessionStatus
+from scheduling.pausing import pause_course, propose_pause
 from tests import factories
 from tests.scheduling.api.conftest import pointers
 
@@ -390,3 +391,16 @@ def test_a_protocol_says_what_patients_must_do_in_both_languages(api: APIClient,
         {"kind": "no_food", "minutes_before": 120, "text": "", "text_es": ""},
         {"kind": "bring", "minutes_before": None, "text": "Your list.", "text_es": "Su lista."},
     ]
+
+
+def test_a_pause_and_a_rhythm_are_told(api: APIClient, course: Course) -> None:
+    day = course.sessions.get(number=3).local_date
+    shown = propose_pause(course, first_on=day, last_on=None, now=factories.NOW)
+    pause_course(course, first_on=day, last_on=None, reason="", expected=shown.fingerprint, now=factories.NOW, by=None)
+    course.refresh_from_db()
+    course.rhythm = [{"first": 5, "per_period": 1, "period_days": 14}]
+    course.save(update_fields=["rhythm"])
+    body = api.get(f"/api/v1/courses/{course.uuid}/").json()
+    assert (body["status"], body["paused_on"], body["paused_until"]) == ("paused", day.isoformat(), None)
+    assert body["rhythm"] == [{"first": 5, "per_period": 1, "period_days": 14}]
+    assert [s["status"] for s in body["sessions"]] == ["booked", "booked", "cancelled", "cancelled"]
