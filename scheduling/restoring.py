@@ -119,7 +119,8 @@ def restore(change: Change, *, now: datetime, by: User | None) -> None:
     Session.objects.filter(pk__in=[session.pk for session in made]).delete()
     _restore_courses(change)
     _restore_sessions(back, since=change.made_at, now=now)
-    sessions = list(Session.objects.filter(pk__in=[row.session_id for row in back]).select_related("site", "track"))
+    rows = Session.objects.filter(pk__in=[row.session_id for row in back])
+    sessions = list(rows.select_related("site", "track", "visit_type").prefetch_related("holds"))
     if change.kind not in FOR_WANT_OF_A_PLACE:
         _refuse_stranded(sessions, now=now)
     reopen_answers(sessions, since=change.made_at)
