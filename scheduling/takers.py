@@ -1,6 +1,6 @@
 """Who on the waiting list could have a place with the seats as they are: by need, then fit, then how long they wait.
 
-Only reads. A course that is not booked gets a whole plan, a booked one an earlier time for its next visit; before its
+Only reads. A course that is not booked gets a whole plan, a booked one an earlier day for its next visit; before its
 first visit the whole course may come earlier with it.
 """
 
@@ -59,14 +59,43 @@ class Taker:
         return self.entry.need, -self.filled_minutes, self.entry.added_at, self.entry.pk
 
 
+@dataclass(frozen=True)
+class Looked:
+    """How many of the list were looked at, of how many, and who of them could have a place, in the order to call."""
+
+    takers: tuple[Taker, ...]
+    number: int
+    total: int
+
+
 def find_takers(
     *, site: Site, now: datetime, spans: Sequence[FreedSpan] = (), skip: int = 0, at_most: int = LOOKED_AT
 ) -> list[Taker]:
     """The first of the list, after `skip`, who could have a place; with `spans`, one that fills some of that time."""
+    return [*look_through([site], now=now, spans=spans, skip=skip, at_most=at_most).takers]
+
+
+def look_through(
+    sites: Iterable[Site],
+    *,
+    now: datetime,
+    spans: Sequence[FreedSpan] = (),
+    skip: int = 0,
+    at_most: int = LOOKED_AT,
+    out_of_time: Callable[[], bool] = lambda: False,
+) -> Looked:
+    """As `find_takers`, at several sites; one of the list at least, and no more once `out_of_time` says so."""
     freed = read_freed(spans)
-    entries = waiting_at([site]).exclude(course__status__in=PAUSED).prefetch_related("offers")[skip : skip + at_most]
-    places = (find_place(entry, freed=freed, now=now) for entry in entries)
-    return sorted((place for place in places if place is not None), key=lambda place: place.rank)
+    entries = waiting_at(list(sites)).exclude(course__status__in=PAUSED)
+    found: list[Taker] = []
+    number = 0
+    for entry in entries.prefetch_related("offers")[skip : skip + at_most]:
+        place = find_place(entry, freed=freed, now=now)
+        found += [place] if place else []
+        number += 1
+        if out_of_time():
+            break
+    return Looked(tuple(sorted(found, key=lambda place: place.rank)), number, entries.count())
 
 
 def read_freed(spans: Iterable[FreedSpan]) -> Freed:
@@ -124,7 +153,10 @@ def _asking(course: Course, first: date, last: date) -> Course:
 
 
 def _find_earlier(entry: WaitingEntry, freed: Freed, now: datetime) -> Taker | None:
-    """An earlier time for the next visit, all others staying; before the first visit others may come along."""
+    """An earlier day for the next visit, all others staying; before the first visit others may come along.
+
+    An earlier hour of the same day is not worth a call.
+    """
     course, since = entry.course, now + notice_of(entry)
     session = _visit_to_move(course, freed, since)
     if session is None:
@@ -135,9 +167,11 @@ def _find_earlier(entry: WaitingEntry, freed: Freed, now: datetime) -> Taker | N
     declined = declined_starts(entry)
 
     def is_worth(start: datetime) -> bool:
-        return since <= start < session.start and start not in declined and (not freed or fill(start) > 0)
+        is_earlier = start.astimezone(course.site.zone).date() < session.local_date
+        return is_earlier and start >= since and start not in declined and (not freed or fill(start) > 0)
 
-    legal = {at.start for at in legal_starts_of(all_judged(problem, rows), key, date.min, session.local_date)}
+    last = session.local_date - timedelta(days=1)
+    legal = {at.start for at in legal_starts_of(all_judged(problem, rows), key, date.min, last)}
     moves = (show_start(session, start) for start in sort_starts(filter(is_worth, legal), course, fill))
     found = next(moves, None) or _find_with_others(session, problem, rows, is_worth, fill)
     return Taker(entry, found.start, fill(found.start), session=session, moved=found) if found else None

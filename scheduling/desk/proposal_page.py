@@ -34,7 +34,7 @@ def describe_proposals(proposal: Proposal, *, now: datetime) -> list[dict[str, A
     proposals = [proposal, *proposal.alternatives]
     wording = read_wording(proposal)
     plans = [_describe_visits(one, wording) for one in proposals]
-    best = {(row["label"], row["starts"]) for row in plans[0]["rows"]}
+    best = {(row["track"], row["starts"]) for row in plans[0]["rows"]}
     chips = [_chips_of(plans[0])] + [_chips_of(plan, best) for plan in plans[1:]]
     for letter, plan, months, one in zip(LETTERS, plans, _lay_out(chips, wording, now), proposals, strict=False):
         plan["letter"], plan["months"], plan["proposal"] = letter, months, one
@@ -90,10 +90,10 @@ def _describe_visits(proposal: Proposal, wording: Wording) -> dict[str, Any]:
     return {"rows": rows, "first": rows[0], "last": rows[-1]}
 
 
-def _chips_of(plan: Mapping[str, Any], best: Collection[tuple[str, datetime]] = ()) -> list[Chip]:
+def _chips_of(plan: Mapping[str, Any], best: Collection[tuple[int, datetime]] = ()) -> list[Chip]:
     """Those that the best plan has too are told apart: what differs is what the eye looks for."""
     return [
-        Chip(row["starts"], row["label"], *(ALIKE if (row["label"], row["starts"]) in best else PROPOSED), row["track"])
+        Chip(row["starts"], row["label"], *(ALIKE if (row["track"], row["starts"]) in best else PROPOSED), row["track"])
         for row in plan["rows"]
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,11 +24,13 @@ from scheduling.desk.base import staff_of
 from scheduling.desk.plan_token import sign_plan
 from scheduling.desk.proposal_page import describe_visits
 from scheduling.models import Change, Session, WaitingEntry, WaitingOffer
-from scheduling.takers import LOOKED_AT, Taker, find_takers
+from scheduling.takers import Looked, Taker, look_through
 from scheduling.waiting import waiting_at
 from scheduling.words import count_of, label_session, say_moment, say_short_day, say_time
 
 SPANS_SHOWN = 8
+SECONDS = 0.5
+"""Of computing, for planning: whoever is further down the list is looked at on the next page."""
 LISTED_AT_MOST = 200
 JUST_NOW = timedelta(days=1)
 """How long an entry that was taken off is still shown, to be put back."""
@@ -50,7 +53,7 @@ def show_waiting(request: HttpRequest, admin_site: AdminSite) -> HttpResponse:
         "page": request.get_full_path(),
     }
     if change is not None or "look" in request.GET:
-        context |= look_for_takers(request, user, sites, change, number=len(entries), now=now)
+        context |= look_for_takers(request, user, sites, change, now=now)
     return TemplateResponse(request, "desk/waiting.html", context)
 
 
@@ -72,26 +75,25 @@ def _uuid_of(text: str) -> list[str]:
 
 
 def look_for_takers(
-    request: HttpRequest, user: User, sites: QuerySet[Site], change: Change | None, *, number: int, now: datetime
+    request: HttpRequest, user: User, sites: QuerySet[Site], change: Change | None, *, now: datetime
 ) -> dict[str, Any]:
+    """Who could have a place, as far down the list as the page has time for, and where to look further."""
     skip = int(text) if (text := request.GET.get("skip", "")).isdecimal() and len(text) < 6 else 0
     spans = freed_spans(change, now=now) if change else []
-    takers: list[Taker] = []
-    if change is None:
-        takers = [taker for site in sites for taker in find_takers(site=site, now=now, skip=skip)]
-    elif spans:
-        takers = find_takers(site=change.site, now=now, spans=spans, skip=skip)
-    places = [describe_taker(taker, spans, user=user) for taker in sorted(takers, key=lambda taker: taker.rank)]
-    further = urlencode({**request.GET.dict(), "skip": skip + LOOKED_AT}) if skip + LOOKED_AT < number else ""
-    freed = say_spans(spans)
+    looked, began = Looked((), 0, 0), time.thread_time()
+    if change is None or spans:
+        where = [change.site] if change else list(sites)
+        looked = look_through(
+            where, now=now, spans=spans, skip=skip, out_of_time=lambda: time.thread_time() - began > SECONDS
+        )
+    ends, freed = skip + looked.number, say_spans(spans)
     return {
-        "looked": True,
-        "places": places,
+        "looked": looked,
+        "looked_at": (skip + 1, ends),
+        "further": urlencode({**request.GET.dict(), "skip": ends}) if ends < looked.total else "",
+        "places": [describe_taker(taker, spans, user=user) for taker in looked.takers],
         "freed": freed[:SPANS_SHOWN],
         "freed_more": len(freed) - SPANS_SHOWN,
-        "looked_at": (skip + 1, min(skip + LOOKED_AT, number)),
-        "number": number,
-        "further": further,
     }
 
 

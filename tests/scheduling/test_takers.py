@@ -181,11 +181,10 @@ def test_the_next_visit_of_a_running_course_comes_earlier_and_no_other_moves(sit
     Session.objects.filter(pk=first.pk).update(status="completed")
     Course.objects.filter(pk=course.pk).update(status="running")
     entry = add_to_waiting(course, need=1, short_notice_hours=24, now=NOW)
-    # Seven days after the first at the earliest: its window begins there.
-    late = at(site, 8, 16)
+    late = at(site, 10, 16)
     Hold.objects.filter(session=second).update(start=late, end=late + timedelta(minutes=30))
     Session.objects.filter(pk=second.pk).update(
-        start=late, end=late + timedelta(minutes=30), local_time=time(16), local_date=a_day(8)
+        start=late, end=late + timedelta(minutes=30), local_time=time(16), local_date=a_day(10)
     )
     now = first.end
     [taker] = find_takers(site=site, now=now, spans=[FreedSpan(chair.pk, 0, at(site, 8, 10), at(site, 8, 11))])
@@ -217,6 +216,13 @@ def test_before_its_first_visit_the_whole_course_comes_earlier(site: Site, chair
     take_earlier(entry, session=first, start=taker.start, expected=taker.moved.fingerprint, now=NOW)
     starts = list(course.sessions.order_by("number").values_list("start", flat=True))
     assert starts == sorted(shift.new_start for shift in taker.moved.shifts)
+
+
+def test_an_earlier_hour_of_the_same_day_is_not_worth_a_call(site: Site, chair: Resource) -> None:
+    weekly = factories.make_protocol(code="weekly", phases=WEEKLY, minutes=30)
+    course = book(site, weekly, earliest=1, latest=1, hour=16)
+    add_to_waiting(course, need=1, short_notice_hours=4, now=NOW)
+    assert find_takers(site=site, now=NOW) == []
 
 
 def test_moves_are_refused_where_they_are_not_those_that_were_shown(site: Site, chair: Resource) -> None:
