@@ -19,6 +19,7 @@ from scheduling.desk.base import staff_of
 from scheduling.desk.driver_acts import describe_driver
 from scheduling.desk.session_rows import describe_sessions, for_rows, on_dates, today_at
 from scheduling.models import CourseDecision, CourseStatus, Driver, Session, SessionStatus
+from scheduling.models.course import DecisionOutcome
 from scheduling.models.driver import SETTLED
 
 SHOWN_AT_MOST = 200
@@ -91,8 +92,17 @@ def due_points(sites: Collection[Site], *, now: datetime) -> QuerySet[Session]:
         start__lte=now,
         course__status__in=[CourseStatus.BOOKED, CourseStatus.RUNNING],
     )
+    # After a step back the point is due again once what was repeated is over.
+    stepped_back = CourseDecision.objects.filter(
+        course=OuterRef("course"), decision_point=OuterRef("point__pk"), outcome=DecisionOutcome.STEP_BACK
+    )
+    ahead = Session.objects.to_come(now=now).filter(
+        course=OuterRef("course"), track=OuterRef("track"), number__gt=OuterRef("number")
+    )
     asked = (
-        reached.exclude(status=SessionStatus.MISSED).filter(~Exists(decided)).annotate(question=F("point__question"))
+        reached.exclude(status=SessionStatus.MISSED)
+        .filter(~Exists(decided), ~(Exists(stepped_back) & Exists(ahead)))
+        .annotate(question=F("point__question"))
     )
     return asked.select_related("patient", "site", "course__version__protocol").order_by("start", "pk")
 

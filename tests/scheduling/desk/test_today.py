@@ -79,7 +79,9 @@ def test_decisions_are_due_from_their_session_on_until_they_are_made(at_desk, cl
     assert at_desk.get(reverse("admin:desk_decisions")).context["rows"] == []
 
 
-def test_a_blocking_decision_is_due_again_after_a_step_back(at_desk, clerk, clinician, patient, chair, clock):
+def test_a_blocking_decision_is_due_again_after_what_a_step_back_repeats(
+    at_desk, clerk, clinician, patient, chair, clock
+):
     version = factories.make_protocol(publish=False)
     point = DecisionPoint.objects.create(
         version=version, track=version.tracks.get(), after_number=2, mode="blocking", question="Go on?"
@@ -91,8 +93,14 @@ def test_a_blocking_decision_is_due_again_after_a_step_back(at_desk, clerk, clin
     decide(course, point, outcome="step_back", now=last, by=clinician)
     clock.move_to(last, tick=False)
     at_desk.force_login(clerk)
+    course.refresh_from_db()
+    assert figures(at_desk.get(reverse("admin:index")))["decisions due"] == 0
+    assert due_decisions(course, now=last) == []
+    repeated = course.sessions.get(number=4).start
+    clock.move_to(repeated, tick=False)
+    at_desk.force_login(clerk)
     assert figures(at_desk.get(reverse("admin:index")))["decisions due"] == 1
-    assert due_decisions(course, now=last) == [point]
+    assert due_decisions(course, now=repeated) == [point]
 
 
 # Who is here, and who is watched
