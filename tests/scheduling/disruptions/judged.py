@@ -37,7 +37,12 @@ def judge_proposal(found: Replanning, folder: Path) -> dict[str, Any]:
 
 
 def judge_booked(courses: list[Course], *, begins: datetime, now: datetime, folder: Path) -> list[str]:
-    """What the judge holds against these courses as they are booked now: all from the disruption on is judged."""
+    """What the judge holds against these courses as they are booked now: all from the disruption on is judged.
+
+    Windows apart: a visit that keeps its time takes an earlier number when one before it goes to the end,
+    as after a miss.
+    """
+    courses = list(Course.objects.filter(pk__in=[course.pk for course in courses]).select_related("site", "version"))
     cases = cases_of(courses)
     problem = replace(read_given(cases, now=now), now=now)
     keys = {
@@ -47,4 +52,4 @@ def judge_booked(courses: list[Course], *, begins: datetime, now: datetime, fold
     posed = replace(problem, courses=tuple(let_go(course, keys[course.id]) for course in problem.courses))
     plans = tuple(engine.CoursePlan(course.id, "planned", course.locked, 0) for course in problem.courses)
     found: list[str] = judge(posed, engine.Result(plans, 0), folder)["violations"]
-    return [violation for violation in found if "cost" not in str(violation)]
+    return [violation for violation in found if "outside its window" not in violation]
