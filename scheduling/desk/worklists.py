@@ -97,7 +97,7 @@ def due_points(sites: Collection[Site], *, now: datetime) -> QuerySet[Session]:
         course=OuterRef("course"), decision_point=OuterRef("point__pk"), outcome=DecisionOutcome.STEP_BACK
     )
     ahead = Session.objects.to_come(now=now).filter(
-        course=OuterRef("course"), track=OuterRef("track"), number__gt=OuterRef("number")
+        course=OuterRef("course"), track=OuterRef("track"), number__gt=OuterRef("number"), start__gt=now
     )
     asked = (
         reached.exclude(status=SessionStatus.MISSED)

@@ -79,9 +79,7 @@ def test_decisions_are_due_from_their_session_on_until_they_are_made(at_desk, cl
     assert at_desk.get(reverse("admin:desk_decisions")).context["rows"] == []
 
 
-def test_a_blocking_decision_is_due_again_after_what_a_step_back_repeats(
-    at_desk, clerk, clinician, patient, chair, clock
-):
+def test_a_decision_is_due_again_after_what_a_step_back_repeats(at_desk, clerk, clinician, patient, chair, clock):
     version = factories.make_protocol(publish=False)
     point = DecisionPoint.objects.create(
         version=version, track=version.tracks.get(), after_number=2, mode="blocking", question="Go on?"
