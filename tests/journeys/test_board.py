@@ -167,7 +167,7 @@ def test_a_drop_for_which_others_must_move_shows_them_and_moves_all_at_once(
         page.locator(".dialog-slots .slot", has_text="+1").first.locator("input").check(force=True)
         page.get_by_role("button", name="Show what moves").click()
         page.get_by_role("row", name="Visit").first.wait_for()
-        page.get_by_role("button", name="Move all 2 visits").click()
+        page.get_by_role("button", name="Move both visits").click()
         page.get_by_text("and 1 other visit with it").wait_for()
     assert course.sessions.filter(sequence=1).count() == 2
 

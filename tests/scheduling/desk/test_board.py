@@ -210,7 +210,7 @@ def test_the_board_ends_two_years_from_today(at_desk, chair, day, shown):
 def test_an_empty_day_names_the_next_that_has_visits(at_desk, site, course, first):
     page = open_board(at_desk, day="2026-11-22")
     assert page.context["next_day"] == first.local_date
-    assert "No visits are booked here." in page.content.decode()
+    assert "No visits are booked on this day." in page.content.decode()
 
 
 def test_another_clinics_board_is_not_shown(at_desk, site, other_site, chair):

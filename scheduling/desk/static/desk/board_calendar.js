@@ -83,7 +83,7 @@ const boardCalendar = (() => {
         slotHeight: SLOT_HEIGHT,
         snapDuration: { minutes: data.grid },
         scrollTime: isToday ? plusMinutes(data.now, -60).slice(11) : data.from,
-        columnWidth: isWeek ? "minmax(5rem, 1fr)" : "minmax(8.75rem, 1fr)",
+        columnWidth: isWeek ? "minmax(5rem, 1fr)" : "minmax(7rem, 1fr)",
         resourceLabelContent: ({ resource }) => this.label(resource),
       };
     }

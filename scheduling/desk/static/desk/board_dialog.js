@@ -175,7 +175,8 @@ const boardDialog = (() => {
       main.append(element("strong", "", answer.label), " ", element("span", "quiet", `from ${answer.from}`), element("br"), `to `, element("strong", "", `${answer.to}${place}`));
       moves.append(main);
       moves.append(answer.others.length ? this.otherMoves(answer.others) : element("p", "quiet", "No other visit moves."));
-      const book = this.button(count > 1 ? `Move all ${count} visits` : "Move the visit", "big", () => this.book(pk, start, on, answer.expected, book));
+      const what = ["Move the visit", "Move both visits"][count - 1] ?? `Move all ${count} visits`;
+      const book = this.button(what, "big", () => this.book(pk, start, on, answer.expected, book));
       const row = element("div", "actions-row");
       row.append(book, this.button("Leave it as it is", "plain", () => this.node.close()));
       this.fill(visit.patient, [moves, element("p", "quiet", answer.told), row], book);
