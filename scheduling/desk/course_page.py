@@ -8,12 +8,13 @@ from datetime import date
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from protocols.models import DecisionPoint, Gate
+from protocols.models import Gate, Track
 from scheduling.decisions import due_decisions
 from scheduling.desk.contact_acts import refuses_mail
 from scheduling.desk.course_changes import code_of
@@ -33,7 +34,8 @@ WAITING = (CourseStatus.PLANNING, CourseStatus.INFEASIBLE)
 def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> HttpResponse:
     now = timezone.now()
     today = now.astimezone(course.site.zone).date()
-    tracks = list(course.version.tracks.prefetch_related("phases"))
+    prefetch_related_objects([course.version], "tracks__phases", "decision_points__track")
+    tracks = list(course.version.tracks.all())
     several = len(tracks) > 1
     rows = describe_sessions(
         for_rows(course.sessions.all()), now=now, tracks={track.pk: track.position for track in tracks}
@@ -43,7 +45,7 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
     gates = list(Gate.objects.filter(version_id=course.version_id))
     records = list(GateRecord.objects.filter(course=course).order_by("met_on", "pk"))
     decided = list(course.decisions.select_related("decision_point__track", "decided_by"))
-    points = DecisionPoint.objects.filter(version_id=course.version_id).select_related("track")
+    points = course.version.decision_points.all()
     add_marks(rows, gates=[g for g in gates if g.each_visit], records=records, notices=notices, now=now)
     name_phases(course, rows, tracks)
     context = {
@@ -66,13 +68,20 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
         "is_waiting": course.status in WAITING,
         "pause": say_pause(course, today=today),
         "can_change": may_be_changed(course),
-        "rhythms": [{"code": code_of(choice), "choice": choice} for choice in rhythm_choices(course)],
+        "rhythms": rhythms_of(course, tracks),
         "ways_out": describe_relaxations(course.relaxations, course=course),
         "wishes": wishes_of(course),
         "refuses_mail": refuses_mail(course.patient),
         "can_come": say_availability(course.availability or {}),
     }
     return TemplateResponse(request, "desk/course.html", context)
+
+
+def rhythms_of(course: Course, tracks: Iterable[Track]) -> list[dict[str, Any]]:
+    """The rhythms that a clinician may choose for what goes on without an end; empty for most courses."""
+    if not any(phase.open_ended for track in tracks for phase in track.phases.all()):
+        return []
+    return [{"code": code_of(choice), "choice": choice} for choice in rhythm_choices(course)]
 
 
 def count_states(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
