@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
+from pghistory.core import event_models
 
 from clinic.models import User
 from clinic.patient_rules import find_phone_fault, find_text_fault
 from scheduling.locking import booking_transaction, lock_course, lock_session, retried
 from scheduling.messages import outbox
 from scheduling.messages.sender import sender_address
+from scheduling.messages.undoing import reopen_pick_ups
 from scheduling.models import Course, Driver, DriverKind, DriverStatus, Session, SessionStatus
 from scheduling.refusals import BookingRefused, Refusal
 from scheduling.seating import label, local_iso, refuse_session
@@ -94,6 +97,26 @@ def clear_driver(session: Session, *, now: datetime, by: User | None = None) -> 
         driver.lost_at = now
         nobody = clean_driver(kind=DriverKind.PERSON)
         _write(course, driver, DriverStatus.NEEDED, now=now, **nobody)
+    return driver
+
+
+@retried
+def take_back_driver(session: Session, *, seen_at: datetime, now: datetime, by: User) -> Driver:
+    """A wrong click: the driver is as they were before the change of `seen_at`, which the audit trail still has."""
+    with booking_transaction():
+        course, driver = _lock_row(session)
+        if driver.changed_at != seen_at:
+            raise refuse_session(driver.session, "Somebody has changed the driver since.", rule="changed")
+        trail: Any = event_models(tracks_model=Driver)[0]
+        before = trail.objects.filter(pgh_obj=driver.pk, changed_at__lt=seen_at).order_by("-pgh_id").first()
+        if before is None:
+            raise refuse_session(driver.session, "There is nothing to take back on this driver.", rule="changed")
+        for field in (*FIELDS, "status", "agreed_start", "lost_at"):
+            setattr(driver, field, getattr(before, field))
+        driver.changed_at = now
+        driver.save()
+        reopen_pick_ups([driver.session], since=seen_at, now=now)
+        outbox.driver_changed(course, now=now)
     return driver
 
 

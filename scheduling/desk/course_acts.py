@@ -10,6 +10,7 @@ from django.utils import timezone
 from protocols.models import Gate
 from scheduling.desk.acting import find_row, go_back
 from scheduling.desk.base import staff_of
+from scheduling.desk.undo import offer_button
 from scheduling.gates import meet_gate, withdraw_gate
 from scheduling.models import Course
 
@@ -26,6 +27,7 @@ def tick_gate(request: HttpRequest, course: Course, gate_id: str) -> HttpRespons
             messages.success(request, f"Taken back: {gate.name}.")
         return go_back(request, page_of(course))
     session = find_row(course.sessions.all(), request.POST["session"]) if request.POST.get("session") else None
-    meet_gate(course, gate, met_on=today, by=staff_of(request), session=session)
-    messages.success(request, f"Met: {gate.name}.")
+    record = meet_gate(course, gate, met_on=today, by=staff_of(request), session=session)
+    url = reverse("admin:desk_gate", args=[course.pk, gate.pk])
+    offer_button(request, f"Met: {gate.name}.", url, withdraw=str(record.pk))
     return go_back(request, page_of(course))

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from scheduling import drivers
-from scheduling.desk.acting import press
+from scheduling.desk.acting import go_back, read_seen_at, refusals_told
 from scheduling.desk.base import staff_of
+from scheduling.desk.undo import offer_button
 from scheduling.models import Driver, DriverKind, DriverStatus, Session, SessionStatus
+from scheduling.refusals import refuse
 
-NAME, CONFIRM, SEEN, CLEAR = "name", "confirm", "seen", "clear"
+NAME, CONFIRM, SEEN, CLEAR, BACK = "name", "confirm", "seen", "clear", "back"
 
 
 def act_on_driver(request: HttpRequest, session: Session, act: str) -> HttpResponse:
     back = reverse("admin:scheduling_session_change", args=[session.pk])
-    return press(request, lambda: DO[act](request, session), back=back)
+    with refusals_told(request) as refused:
+        done = DO[act](request, session)
+    if not refused and act == BACK:
+        messages.success(request, done)
+    elif not refused:
+        driver = Driver.objects.get(session=session)
+        url = reverse("admin:desk_driver_act", args=[session.pk, BACK])
+        offer_button(request, done, url, seen_at=driver.changed_at.isoformat())
+    return go_back(request, back)
 
 
 def _name(request: HttpRequest, session: Session) -> str:
@@ -42,7 +53,15 @@ def _clear(request: HttpRequest, session: Session) -> str:
     return "Taken off. Nobody is named for this visit now."
 
 
-DO = {NAME: _name, CONFIRM: _confirm, SEEN: _see, CLEAR: _clear}
+def _take_back(request: HttpRequest, session: Session) -> str:
+    seen_at = read_seen_at(request)
+    if seen_at is None:
+        raise refuse("This page was not complete. Nothing was changed; please try once more.")
+    drivers.take_back_driver(session, seen_at=seen_at, now=timezone.now(), by=staff_of(request))
+    return "Taken back. The driver is as before."
+
+
+DO = {NAME: _name, CONFIRM: _confirm, SEEN: _see, CLEAR: _clear, BACK: _take_back}
 
 
 def describe_driver(session: Session) -> dict[str, Any] | None:

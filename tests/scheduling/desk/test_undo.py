@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from scheduling.booking import plan_and_book
 from scheduling.desk.undo import read_button
 from scheduling.messages.call_list import calls_to_make
 from scheduling.models import Announcement, Answer, Change, Notice, Session
 from scheduling.planning import legal_times
 from scheduling.row_states import read_courses, read_sessions
+from tests import factories
 from tests.factories import NOW
+from tests.scheduling.calendar import make_course
 from tests.scheduling.desk.pressing import act, told
+from tests.scheduling.driving import BOB, state_of
 
 MINUTE = timedelta(minutes=1)
 LIST_QUERIES = 17
@@ -178,3 +182,36 @@ def test_changes_of_another_site_are_neither_shown_nor_undone(client, at_desk, f
     assert client.get(reverse("admin:desk_change_undo", args=[change.uuid])).status_code == 405
     change.refresh_from_db()
     assert change.undone_at is None
+
+
+def test_a_gate_ticked_by_mistake_is_taken_back_from_its_message(at_desk, course):
+    gate = course.version.gates.get(code="consent")
+    done = at_desk.post(reverse("admin:desk_gate", args=[course.pk, gate.pk]), follow=True)
+    assert course.gate_records.count() == 1
+    assert told(press_undo(at_desk, done)) == ["Taken back: Consent."]
+    assert course.gate_records.count() == 0
+
+
+@pytest.mark.parametrize("click", ["name", "confirm", "clear"])
+def test_each_click_on_a_driver_is_taken_back_from_its_message(at_desk, clock, site, chair, patient, click):
+    visit = sedating_visit(patient)
+    if click != "name":
+        press_driver(at_desk, visit, "name", clock)
+    before = state_of(visit)
+    done = press_driver(at_desk, visit, click, clock)
+    assert state_of(visit) != before
+    clock.shift(MINUTE)
+    assert told(press_undo(at_desk, done)) == ["Taken back. The driver is as before."]
+    assert state_of(visit) == before
+    assert told(press_undo(at_desk, done)) == ["Somebody has changed the driver since."]
+
+
+def sedating_visit(patient: Any) -> Session:
+    version = factories.make_protocol(sedating=True)
+    course = plan_and_book(make_course(patient=patient, version=version).pk, now=NOW)
+    return course.sessions.earliest("start")
+
+
+def press_driver(client: Any, visit: Session, click: str, clock: Any) -> Any:
+    clock.shift(MINUTE)
+    return client.post(reverse("admin:desk_driver_act", args=[visit.pk, click]), BOB, follow=True)
