@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.db.models import Count
+from django.db.models import Count, F
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -168,10 +168,19 @@ def apply_disruption(request: HttpRequest) -> HttpResponse:
 
 
 def _say_done(disruption: Disruption, change: Change | None, *, left: int) -> str:
-    moved = change.courses.count() if change else 0
+    planned = change.courses.count() if change else 0
     done = f"{summarize(disruption)}."
-    if moved:
-        done += f" The visits of {count_of(moved, 'patient')} are planned again; each is told once, in a few minutes."
+    if change and planned:
+        done += f" The visits of {count_of(planned, 'patient')} are planned again; {_say_told(change)}."
     if left:
         done += f" {count_of(left, 'patient')} still {'has' if left == 1 else 'have'} visits without a place."
     return done
+
+
+def _say_told(change: Change) -> str:
+    """Who only sits elsewhere is told nothing."""
+    moved = change.sessions.exclude(before__start=F("after__start")).order_by()
+    told = moved.values("session__course").distinct().count()
+    if not told:
+        return "all times stay, so nobody is told"
+    return f"{told} of them {'has' if told == 1 else 'have'} a new time, and {'is' if told == 1 else 'are'} told once"

@@ -66,7 +66,7 @@ def test_apply_does_what_was_shown_and_offers_to_undo_it(at_desk, course, second
     page = ask(at_desk, *out_on(second, chair))
     new = page.context["placed"][0]["rows"][0]["new"]
     done = press_apply(at_desk, page, reason="Cushion torn")
-    assert "The visits of 1 patient are planned again; each is told once, in a few minutes." in told(done)[0]
+    assert "The visits of 1 patient are planned again; 1 of them has a new time, and is told once." in told(done)[0]
     assert Session.objects.get(pk=second.pk).start == new
     assert Outage.objects.get().reason == "Cushion torn"
     change = Change.objects.get(kind="outage")
