@@ -48,6 +48,7 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
     points = course.version.decision_points.all()
     add_marks(rows, gates=[g for g in gates if g.each_visit], records=records, notices=notices, now=now)
     name_phases(course, rows, tracks)
+    weeks = lay_out_timeline(course, rows, now=now, points=points, decided=decided)
     context = {
         **admin_site.each_context(request),
         "title": str(course.patient),
@@ -55,8 +56,8 @@ def show_course(request: HttpRequest, admin_site: AdminSite, course: Course) -> 
         "course": course,
         "page": reverse("admin:scheduling_course_change", args=[course.pk]),
         "rows": rows,
-        "weeks": lay_out_timeline(course, rows, now=now, points=points, decided=decided),
-        "several": several,
+        "weeks": weeks,
+        "has_this_week": any(week.is_now for week in weeks.rows),
         "counts": count_states(rows),
         "next_row": next((row for row in rows if row["session"].status == "booked" and row["starts"] > now), None),
         "due": due_decisions(course, now=now) if course.is_live else [],
