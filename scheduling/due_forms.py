@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import DateField, Exists, ExpressionWrapper, F, FilteredRelation, OuterRef, Q, QuerySet
@@ -15,12 +15,17 @@ from scheduling.gates import meet_gate
 from scheduling.models import GateRecord, Session, SessionStatus
 from scheduling.seating import refuse_session
 
+RECENT = timedelta(days=92)
+"""So far back the daily lists look: the form of an older visit is asked for by itself."""
 
-def forms_due(sites: Collection[Site]) -> QuerySet[Any]:
+
+def forms_due(sites: Collection[Site], *, since: datetime | None = None) -> QuerySet[Any]:
     """Completed visits with `form` (the gate), `form_name` and `due_on`, a row for each form; the most urgent first."""
     after = Q(course__version__gates__moment=GateMoment.AFTER)
     sent = GateRecord.objects.filter(session=OuterRef("pk"), gate=OuterRef("form__pk"))
     treated = Session.objects.filter(site__in=sites, status=SessionStatus.COMPLETED)
+    if since is not None:
+        treated = treated.filter(start__gte=since)
     return (
         treated.annotate(form=FilteredRelation("course__version__gates", condition=after))
         .filter(Q(form__visit_type=None) | Q(form__visit_type=F("visit_type")), form__isnull=False)
@@ -34,9 +39,10 @@ def forms_due(sites: Collection[Site]) -> QuerySet[Any]:
     )
 
 
-def forms_sent(sites: Collection[Site]) -> QuerySet[GateRecord]:
-    """The newest first."""
-    records = GateRecord.objects.filter(gate__moment=GateMoment.AFTER, session__site__in=sites)
+def forms_sent(sites: Collection[Site], *, since: datetime) -> QuerySet[GateRecord]:
+    """Of visits since then, the newest first."""
+    visits = Session.objects.filter(site__in=sites, start__gte=since)
+    records = GateRecord.objects.filter(gate__moment=GateMoment.AFTER, session__in=visits)
     return records.select_related("gate", "session__patient", "session__site", "recorded_by").order_by("-met_on", "-pk")
 
 

@@ -15,7 +15,7 @@ from protocols.models import Gate
 from scheduling.desk.acting import find_row, go_back, need_permission, press
 from scheduling.desk.base import staff_of
 from scheduling.desk.worklists import SHOWN_AT_MOST, show_rows, sites_of
-from scheduling.due_forms import forms_due, forms_sent, mark_sent
+from scheduling.due_forms import RECENT, forms_due, forms_sent, mark_sent
 from scheduling.gates import withdraw_gate
 from scheduling.models import Session
 from scheduling.words import say_short_day
@@ -26,10 +26,14 @@ SENT_SHOWN = 10
 def show_forms(request: HttpRequest, admin_site: AdminSite) -> HttpResponse:
     need_permission(request, "scheduling.view_gaterecord")
     now, sites = timezone.now(), sites_of(request)
+    older, recent = "older" in request.GET, now - RECENT
     related = ("patient", "site", "course__version__protocol")
-    rows = [describe_form(visit, now=now) for visit in forms_due(sites).select_related(*related)[: SHOWN_AT_MOST + 1]]
-    sent = list(forms_sent(sites)[:SENT_SHOWN])
-    return show_rows(request, admin_site, "forms", "Forms due", rows, sites=sites, sent=sent)
+    rows = [
+        describe_form(visit, now=now)
+        for visit in forms_due(sites, since=None if older else recent).select_related(*related)[: SHOWN_AT_MOST + 1]
+    ]
+    sent = list(forms_sent(sites, since=recent)[:SENT_SHOWN])
+    return show_rows(request, admin_site, "forms", "Forms due", rows, sites=sites, sent=sent, older=older)
 
 
 def describe_form(visit: Any, *, now: datetime) -> dict[str, Any]:

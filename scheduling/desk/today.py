@@ -17,7 +17,7 @@ from scheduling.desk.driver_acts import describe_driver
 from scheduling.desk.session_rows import describe_sessions, for_rows, on_dates, today_at
 from scheduling.desk.watched import add_watches, minutes_late, say_minutes
 from scheduling.desk.worklists import due_points, left_open, sites_of, unsure_drivers, visits_at
-from scheduling.due_forms import forms_due
+from scheduling.due_forms import RECENT, forms_due
 from scheduling.impact import find_reasons_at
 from scheduling.messages.call_list import calls_to_make
 from scheduling.models import Course, CourseStatus, Notice, Session, SessionStatus
@@ -128,7 +128,7 @@ def count_waiting(sites: Collection[Site], courses: Mapping[str, int], *, now: d
         (stranded, "visits without a place", reverse("admin:desk_stranded")),
         (courses.get(CourseStatus.INFEASIBLE, 0), "could not be planned", infeasible),
         (due_points(sites, now=now).count(), "decisions due", reverse("admin:desk_decisions")),
-        (forms_due(sites).count(), "forms due", reverse("admin:desk_forms")),
+        (forms_due(sites, since=now - RECENT).count(), "forms due", reverse("admin:desk_forms")),
     ]
     return [figure(number, label, url, wants=True) for number, label, url in counted]
 

@@ -140,6 +140,13 @@ def test_a_form_is_due_so_many_calendar_days_after_its_visit(at_desk, treated):
     assert number_of(at_desk, "forms due") == 3
 
 
+def test_the_form_of_a_visit_long_ago_is_asked_for_by_itself(at_desk, treated, sedating):
+    old = factories.make_session(course=sedating, start=factories.NOW - 100 * DAY, minutes=155, status="completed")
+    assert (rows_of(at_desk, "desk_forms"), number_of(at_desk, "forms due")) == (treated, 3)
+    page = at_desk.get(reverse("admin:desk_forms"), {"older": 1})
+    assert [row["session"] for row in page.context["rows"]] == [old, *treated]
+
+
 def test_a_form_is_ticked_off_and_a_wrong_tick_taken_back(at_desk, clerk, treated, sedating):
     gate = sedating.version.gates.get()
     url = reverse("admin:desk_form_act", args=[treated[0].pk, gate.pk])
