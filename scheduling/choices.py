@@ -61,7 +61,7 @@ def say_usual(outline: engine.Outline) -> str:
 
 def _list_days(days: Sequence[str]) -> str:
     if tuple(days) == WORKDAYS:
-        return "Monday to Friday"
+        return "Weekdays"
     names = [DAY_NAMES[day] for day in days]
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 

@@ -26,7 +26,7 @@ from scheduling.desk.proposal_page import describe_visits
 from scheduling.models import Change, Session, WaitingEntry, WaitingOffer
 from scheduling.takers import Looked, Taker, look_through
 from scheduling.waiting import waiting_at
-from scheduling.words import count_of, label_session, say_moment, say_short_day, say_time
+from scheduling.words import count_of, label_session, say_short_day, say_time
 
 SPANS_SHOWN = 8
 SECONDS = 0.5
@@ -121,7 +121,7 @@ def describe_taker(taker: Taker, spans: Sequence[FreedSpan], *, user: User) -> d
         first, last = visits[0]["starts"], visits[-1]["starts"]
         until = f" until {say_short_day(last.date())}" if len(visits) > 1 else ""
         token = sign_plan(taker.proposal.plan, user_id=user.pk, request=fingerprint_of(entry))
-        what = f"{count_of(len(visits), 'visit')} from {say_moment(first)}{until}"
+        what = f"{count_of(len(visits), 'visit')} from {_say(first)}{until}"
         return {**shown, "what": what, "visits": visits, "plan": token}
     if taker.moved is None or taker.session is None:
         raise AssertionError("a taker has a plan or a visit that moves")
