@@ -20,14 +20,13 @@ from clinic import localservices
 from clinic.localservices.place import BASE_DIR
 from clinic.single_copy import only_copy
 
-# One worker runs them all, so that one folder is filled.
-pytestmark = pytest.mark.xdist_group("command")
 MANAGE = [sys.executable, "manage.py"]
 
 
 @pytest.fixture(scope="module")
 def state() -> Iterator[Path]:
-    """One for all, so that it is filled once. Not pytest's own folder, which root's PostgreSQL may not enter."""
+    """One for all, so that it is filled once (`TOGETHER` in conftest.py). Not pytest's own folder, which root's
+    PostgreSQL may not enter."""
     folder = Path(tempfile.mkdtemp(prefix="cadence-run-"))
     folder.chmod(0o755)
     yield folder

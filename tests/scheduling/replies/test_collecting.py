@@ -19,8 +19,7 @@ from tests.scheduling.messages.sink import free_port
 from tests.scheduling.replies.cast import Said, answers, every_row, make_invited, open_calls, read_fixture
 from tests.scheduling.replies.imap import Mailbox, address_of, run_mailbox, run_wire
 
-# One worker runs them all, on one mail server.
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("mailbox")]
+pytestmark = pytest.mark.django_db
 PEOPLES = ("human", "out-of-office", "invitation", "forwarded-reply")
 
 
