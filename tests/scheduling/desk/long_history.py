@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -71,7 +72,14 @@ def fill_history(site: Site, *, past: int, ahead: int, now: datetime, clerk: Use
             ("past-%", done, past, morning - timedelta(days=1), -1, "completed"),
             ("live-%", live, ahead, morning + timedelta(days=1), 1, "booked"),
         ):
-            asked = {"prefix": prefix, "courses": number, "count": count, "day": day, "step": step, "status": status}
+            asked: dict[str, Any] = {
+                "prefix": prefix,
+                "courses": number,
+                "count": count,
+                "day": day,
+                "step": step,
+                "status": status,
+            }
             cursor.execute(VISITS, {**asked, "zone": site.timezone, "chairs": CHAIRS})
         cursor.execute(SEATS, {"site": site.pk, "chairs": [chair.pk for chair in chairs]})
         cursor.execute(DRIVERS)

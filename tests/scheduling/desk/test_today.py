@@ -259,7 +259,8 @@ def menu(page):
 
 
 def test_the_menu_holds_what_a_role_may_see(at_desk, client, clerk, site_admin):
-    work = ["Today", "Patients", "Courses", "Sessions", "Call list", "Messages", "Came in", "Protocols"]
+    day = ["Today", "Day board", "Call list", "Waiting list", "Disruptions", "Recent changes"]
+    work = [*day, "Patients", "Courses", "Sessions", "Messages", "Came in", "Protocols"]
     setup = ["Sites and hours", "Closures", "Resources", "Outages", "Resource kinds", "Staff", "API keys"]
     index = reverse("admin:index")
     client.force_login(site_admin)
