@@ -36,6 +36,7 @@ def course(site: Site, patient: Patient) -> Course:
     version = factories.make_protocol(phases=(WEEKLY,))
     course = plan_and_book(make_course(patient=patient, version=version).pk, now=NOW)
     deliver_due(now=TOLD_AT)
+    deliver_due(now=course.sessions.get(number=1).start - MINUTE)
     return course
 
 
