@@ -33,7 +33,7 @@ app.worker_main(["worker", "--concurrency", "1", "--loglevel", "INFO", "--withou
 """
 
 
-def wait_for(holds: Callable[[], object], *, seconds: float = 30, why: str = "it did not happen") -> None:
+def wait_for(holds: Callable[[], object], *, seconds: float = 120, why: str = "it did not happen") -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, why
