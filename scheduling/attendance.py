@@ -107,6 +107,8 @@ def mark_missed(
 def _sentence(course: Course, replan: Replan) -> str:
     if course.status == CourseStatus.STOPPED:
         return "The course was stopped, so nothing is planned in its place."
+    if course.status == CourseStatus.PAUSED:
+        return "The course is paused: the visit is planned again when it goes on."
     if not replan.sessions:
         text = "No legal time was found to plan it again, so the course is one visit shorter for now."
     else:

@@ -32,6 +32,7 @@ from scheduling.revising import (
     show_gone,
     solve,
     ways_later,
+    why_none,
     write_revision,
 )
 from scheduling.settling import settle_course
@@ -120,10 +121,10 @@ def _move_behind(course: Course, rows: Numbered, first_on: date, last_on: date, 
     problem = only_given(read_course(course, rows, now=now, until=last_on))
     if not inside:
         return as_it_is(course, rows, now=now, note=NOTHING)
-    attempts = _attempts(problem, rows, inside, first_on, last_on, now)
+    attempts = list(_attempts(problem, rows, inside, first_on, last_on, now))
     found = solve(course, attempts, least=len(inside))
     if found is None:
-        raise refuse(NO_ROOM, rule="plan")
+        raise refuse(f"{NO_ROOM} {why_none(course, attempts[-1])}", rule="plan")
     return found
 
 
@@ -136,18 +137,38 @@ def _attempts(
         k for k, row in rows.items() if may_move(row, now) and row.local_date > last_on and not row.override_reason
     }
     length = (last_on - first_on).days + 1
-    closed = posed
-    for track, number in sorted(inside, reverse=True):
-        closed = close_up(closed, track, number)
-    moved_up = {_moved_up(key, inside): row for key, row in rows.items() if key not in inside}
-    homeless = tuple(rows[key] for key in sorted(inside))
-    if not any(_changes_visit(problem, key, row) for key, row in moved_up.items()):
-        current = unlock(closed, {_moved_up(key, inside) for key in after})
-        for shift in _shifts(problem, current, length):
-            yield Attempt(with_course(problem, replace(current, shift_days=shift)), moved_up, homeless)
+    for closed in _closings(problem, inside, after):
+        way = posed
+        for track, number in sorted(closed, reverse=True):
+            way = close_up(way, track, number)
+        moved_up = {_moved_up(key, closed): row for key, row in rows.items() if key not in closed}
+        if any(_changes_visit(problem, key, row) for key, row in moved_up.items()):
+            continue
+        way = let_go(way, {_moved_up(key, closed) for key in inside if key not in closed})
+        way = unlock(way, {_moved_up(key, closed) for key in after if key not in closed})
+        homeless = tuple(rows[key] for key in sorted(closed))
+        for shift in _shifts(problem, way, length):
+            yield Attempt(with_course(problem, replace(way, shift_days=shift)), moved_up, homeless)
     own = unlock(let_go(posed, {*inside, *given_up_after(rows, inside)}), after)
     for shift in _shifts(problem, own, length):
         yield Attempt(with_course(problem, replace(own, shift_days=shift)), rows)
+
+
+def _closings(problem: engine.Problem, inside: Collection[Key], after: Collection[Key]) -> Iterator[set[Key]]:
+    """Which numbers are closed up and come last: those in the pause, as far as any visit can stand for them.
+
+    A visit that is like no other, a longer first one, keeps its number. It takes the place of the first one behind the
+    pause, which comes last instead.
+    """
+    yield set(inside)
+    protocol = problem.protocol_of(problem.courses[0])
+    alike = {key for key in inside if (t := protocol.by_name[key[0]]) and t.visit_of(t.slots[key[1] - 1]) == t.visit}
+    if alike != set(inside):
+        closed = set(alike)
+        for track, _ in set(inside) - alike:
+            waiting = sorted(key for key in after if key[0] == track and key not in closed)
+            closed |= set(waiting[:1])
+        yield closed
 
 
 def _has_first(problem: engine.Problem, keys: Collection[Key]) -> bool:

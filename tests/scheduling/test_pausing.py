@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from django.core import mail
 
 from clinic.models import Patient, PatientAbsence, Resource, Site, User
+from protocols.models import Need, Phase, Stage, VisitType
 from scheduling.attendance import mark_arrived, mark_completed, mark_missed
 from scheduling.booking import plan_and_book, request_course, stop_course
 from scheduling.changes import undo_change
 from scheduling.course_change import CourseChange
 from scheduling.extension import courses_to_extend, extend_course
+from scheduling.messages.delivery import deliver_due
 from scheduling.models import Change, Course, CourseStatus, Hold, Session
 from scheduling.moving import move_session
 from scheduling.pausing import ELSEWHERE, pause_course, propose_pause, propose_resume, resume_course
@@ -25,8 +29,10 @@ from tests.factories import NOW, a_day
 from tests.scheduling.calendar import at, make_course, make_implant
 from tests.scheduling.living import broken_rules, dates, numbers, starts
 from tests.scheduling.test_extension import book as book_open_ended
+from tests.scheduling.test_storm import at_once, sort_out
 
 pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
 DAILY: dict[str, Any] = {
     "periods": 4, "period_days": 7, "per_period": 5, "min_gap_hours": 18, "max_gap_hours": 144, "slip_days": 5,
     "max_in_count": 5, "max_in_days": 7,
@@ -350,3 +356,70 @@ def test_a_number_that_was_given_up_does_not_hold_back_those_before_it(course: C
     pause(course, 28, 34)
     assert dates(course)[5:8] == [a_day(35), a_day(37), a_day(38)] or len(dates(course)) == 19
     assert broken_rules(course, now=NOW, since=midnight(course, a_day(28))) == []
+
+
+def test_the_patient_is_told_once_of_a_pause_and_of_what_stands_again(course: Course) -> None:
+    deliver_due(now=NOW + 5 * MINUTE)
+    invited = set(course.sessions.filter(announcement__invited_to__gt="").values_list("pk", flat=True))
+    uids = dict(course.sessions.values_list("pk", "announcement__event_uid"))
+    mail.outbox.clear()
+    pause(course, 7, None, now=NOW + 10 * MINUTE)
+    deliver_due(now=NOW + 60 * MINUTE)
+    cancelled = [message for message in mail.outbox if "METHOD:CANCEL" in str(message.message())]
+    assert len(cancelled) == len(invited) > 0
+    assert len(mail.outbox) - len(cancelled) <= 1
+    mail.outbox.clear()
+    resume(course, 14, now=NOW + 70 * MINUTE)
+    deliver_due(now=NOW + 120 * MINUTE)
+    again = dict(course.sessions.filter(pk__in=invited).values_list("pk", "announcement__event_uid"))
+    assert all(again[pk] and again[pk] != uids[pk] for pk in invited)
+    assert not [message for message in mail.outbox if "METHOD:CANCEL" in str(message.message())]
+
+
+def test_who_was_told_nothing_yet_hears_only_of_the_course_as_it_is(course: Course) -> None:
+    pause(course, 14, None)
+    resume(course, 21)
+    deliver_due(now=NOW + 60 * MINUTE)
+    assert not [message for message in mail.outbox if "METHOD:CANCEL" in str(message.message())]
+
+
+def test_a_visit_missed_while_the_course_is_paused_says_what_becomes_of_it(course: Course) -> None:
+    pause(course, 14, None)
+    missed = course.sessions.get(number=5)
+    told = mark_missed(missed, reason="no_show", now=missed.end, by=None).message
+    assert told == "The course is paused: the visit is planned again when it goes on."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_clerks_who_pause_at_once_the_second_is_refused(patient: Patient, chair: Resource) -> None:
+    course = book(patient, DAILY)
+    days: dict[str, Any] = {"first_on": a_day(14), "last_on": a_day(20)}
+    shown = propose_pause(course, **days, now=NOW)
+    act = partial(pause_course, course, **days, reason="", expected=shown.fingerprint, now=NOW, by=None)
+    won, refused = sort_out(at_once([act, act]))
+    assert (len(won), len(refused)) == (1, 1)
+    assert (Change.objects.count(), Hold.objects.count(), len(dates(course))) == (1, 20, 20)
+    assert broken_rules(course, now=NOW, since=midnight(course, a_day(14))) == []
+
+
+def test_a_longer_first_visit_in_the_pause_takes_the_place_of_the_first_one_behind_it(
+    patient: Patient, chair: Resource
+) -> None:
+    version = factories.make_protocol(phases=(DAILY,), publish=False)
+    longer = VisitType.objects.create(version=version, code="mapping", name="Mapping")
+    stage = Stage.objects.create(visit_type=longer, position=0, name="Mapping", minutes=60, is_treatment=True)
+    Need.objects.create(stage=stage, kind=chair.kind)
+    daily = version.tracks.get().phases.get()
+    one = {"periods": 1, "period_days": 1, "per_period": 1, "min_gap_hours": 18}
+    Phase.objects.filter(pk=daily.pk).update(position=1)
+    Phase.objects.create(track=daily.track, position=0, name="mapping", visit_type=longer, **one)
+    version.status, version.published_at = "published", NOW
+    version.save()
+    course = plan_and_book(make_course(patient=patient, version=version, earliest=a_day(7)).pk, now=NOW)
+    before = starts(course)
+    inside = sum(a_day(7) <= day <= a_day(9) for day in dates(course))
+    pause(course, 7, 9)
+    assert sum(before[pk] != start for pk, start in starts(course).items()) == inside + 1
+    first = course.sessions.get(number=1)
+    assert (first.visit_type, first.local_date) == (longer, a_day(10))
+    assert broken_rules(course, now=NOW) == []
