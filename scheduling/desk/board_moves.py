@@ -42,7 +42,7 @@ def show_starts(request: HttpRequest, session: Session) -> HttpResponse:
     now = timezone.now()
     span = read_span(request, session, now=now)
     on = read_number(request.GET.get("on")) or 0
-    kind = Resource.objects.filter(pk=on).values_list("kind", flat=True).first() or ""
+    kind = Resource.objects.filter(pk=on, site=session.site_id).values_list("kind", flat=True).first() or ""
     if MOVE not in acts_for(session, now=now):
         return JsonResponse({"starts": []})
     rows, problem = read_course(session.course, now=now)

@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from scheduling.booking import book_course
+from scheduling.changes import undo_change
 from scheduling.desk import board_moves
 from scheduling.models import Change, Hold, Notice, Session
 from scheduling.planning import legal_times, propose_course
@@ -119,9 +120,13 @@ def test_what_time_does_not_allow_to_be_tried_is_not_lit(at_desk, second, device
     assert starts(at_desk, second, first=later, last=later, on=devices[0].pk, others="yes") == []
 
 
-def test_a_resource_that_the_visit_does_not_use_has_no_lit_times(at_desk, site, second):
+def test_a_resource_that_the_visit_does_not_use_or_of_another_clinic_has_no_lit_times(
+    at_desk, site, other_site, second
+):
     lamp = factories.make_resource(site=site, kind="lamp")
-    assert {tuple(start["on"]) for start in starts(at_desk, second, on=lamp.pk)} == {()}
+    theirs = factories.make_resource(site=other_site, kind="device")
+    for resource in (lamp, theirs):
+        assert {tuple(start["on"]) for start in starts(at_desk, second, on=resource.pk)} == {()}
 
 
 @pytest.mark.parametrize("asked", [{}, {"first": "soon"}, {"first": "0001-01-01", "last": "0001-01-01"}, {"on": "x"}])
@@ -210,6 +215,11 @@ def test_a_visit_dragged_to_another_device_at_its_time_is_told_to_nobody(at_desk
     book(at_desk, second, second.start, on=devices[1].pk, expected=shown["expected"])
     second.refresh_from_db()
     assert (seat(second), second.sequence, Notice.objects.count()) == (devices[1], 0, notices)
+    change = Change.objects.get()
+    day = second.local_date
+    assert change.summary == f"Visit 2 on {day:%a, %b} {day.day} sits elsewhere at its time"
+    undo_change(change, now=NOW + MINUTE, by=None)
+    assert seat(second) == devices[0]
 
 
 def test_the_second_of_two_clerks_is_refused_in_a_sentence_and_overwrites_nothing(at_desk, second, clock):

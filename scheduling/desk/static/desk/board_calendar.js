@@ -186,8 +186,9 @@ const boardCalendar = (() => {
       if (count) for (const name of ["role", "tabindex"]) el.removeAttribute(name);
       if (!pk) return;
       const visit = this.data.visits[pk], day = this.days.length > 1 ? `${visit.when.split(", ").slice(0, 2).join(", ")}, ` : "";
-      el.setAttribute("aria-label",
-        `${visit.patient}, ${visit.label}, ${day}${sayTime(start)} to ${sayTime(end)}, ${this.columns.get(column).name}, ${visit.said}`);
+      const said = `${visit.patient}, ${visit.label}, ${day}${sayTime(start)} to ${sayTime(end)}, ${this.columns.get(column).name}, ${visit.said}`;
+      el.setAttribute("aria-label", said);
+      el.title = said;
       el.dataset.visit = pk;
       el.dataset.column = column;
       el.dataset.start = start;
@@ -225,5 +226,5 @@ const boardCalendar = (() => {
     }
   }
 
-  return { Board, element, instant, minutesBetween, plusMinutes, sayTime, MANY_SEATS };
+  return { Board, element, minutesBetween, plusMinutes, sayTime, MANY_SEATS };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 const boardDialog = (() => {
-  const { element, plusMinutes, sayTime, minutesBetween, MANY_SEATS } = boardCalendar;
+  const { element, plusMinutes, sayTime, MANY_SEATS } = boardCalendar;
   const LOGGED_OUT = "You are not logged in any more, or the server did not answer. Nothing was changed; please reload the page.";
 
   class Dialog {
@@ -239,5 +239,5 @@ const boardDialog = (() => {
     }
   }
 
-  return { Dialog, minutesBetween };
+  return { Dialog };
 })();
