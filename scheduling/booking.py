@@ -274,6 +274,7 @@ def stop_locked(course: Course, *, reason: str, now: datetime, by: User | None) 
     """As `stop_course`, of a live course that is locked already, and inside a recording."""
     to_come = list(course.sessions.to_come(now=now).select_related("track"))
     cancelled = cancel_sessions(to_come, reason=reason, now=now, by=by)
+    course.sessions.filter(set_aside=True).update(set_aside=False)  # nobody plans them again
     course.status, course.ended_at, course.end_reason = CourseStatus.STOPPED, now, reason[:200]
     course.save(update_fields=["status", "ended_at", "end_reason"])
     if cancelled:

@@ -423,3 +423,13 @@ def test_a_longer_first_visit_in_the_pause_takes_the_place_of_the_first_one_behi
     first = course.sessions.get(number=1)
     assert (first.visit_type, first.local_date) == (longer, a_day(10))
     assert broken_rules(course, now=NOW) == []
+
+
+def test_visits_set_aside_are_given_up_for_good_when_the_course_is_stopped(course: Course, clerk: User) -> None:
+    pause(course, 14, None)
+    stop_course(course, reason="Moved away", now=NOW, by=clerk)
+    assert (course.sessions.filter(set_aside=True).count(), dates(course)) == (0, [])
+    stopped = Change.objects.get(kind="stopped")
+    undo_change(stopped, now=NOW, by=clerk)
+    course.refresh_from_db()
+    assert (course.status, course.sessions.filter(set_aside=True).count(), len(dates(course))) == ("paused", 15, 5)
