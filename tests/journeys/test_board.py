@@ -101,13 +101,14 @@ def faults_of(page: Page) -> list[str]:
     return [f"{f['id']}: {f['help']} {f['nodes'][0]['html'][:90]}" for f in found if f["impact"] in SERIOUS]
 
 
+@pytest.mark.parametrize(("view", "day"), [("day", ""), ("week", "{0:%a, %b} {0.day}, ")])
 def test_a_visit_is_dragged_to_a_lit_time_on_another_device_and_booked_with_one_click(
-    live_server: Any, chromium: Browser, course: Course, devices: list[Resource], clerk: User
+    live_server: Any, chromium: Browser, course: Course, devices: list[Resource], clerk: User, view: str, day: str
 ) -> None:
     visit = course.sessions.earliest("start")
-    with clean_page(chromium) as page:
+    with clean_page(chromium, width=1900) as page:
         log_in(page, live_server.url, clerk.username)
-        open_board(page, live_server.url, visit)
+        open_board(page, live_server.url, visit, view=view)
         pick_up(page, block(page, devices[0]))
         target = at_clock(page, visit, devices[1], "11:00")
         target.wait_for()
@@ -118,7 +119,8 @@ def test_a_visit_is_dragged_to_a_lit_time_on_another_device_and_booked_with_one_
         assert Session.objects.get(pk=visit.pk).start == visit.start
         page.get_by_role("button", name="Move the visit").click()
         page.get_by_text("The visit of Ada Abbott is moved to").wait_for()
-        page.get_by_label("Abbott, Ada, Visit 1, 11:00 AM to 11:30 AM, Device 2, Booked").wait_for()
+        on = day.format(visit.local_date)
+        page.get_by_label(f"Abbott, Ada, Visit 1, {on}11:00 AM to 11:30 AM, Device 2, Booked").wait_for()
         page.get_by_role("button", name="Undo").wait_for()
     moved = Session.objects.get(pk=visit.pk)
     assert (moved.local_start, seats(moved)) == (
