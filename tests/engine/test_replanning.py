@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from scheduling.engine import Resource, plan, read_problem
+from scheduling.engine import Resource, least_moves, plan, read_problem
 
 from .cast import clinic, patient, phase, protocol, session, span, track
 from .judging import planned
@@ -49,6 +49,19 @@ def test_after_an_outage_no_more_sessions_move_than_it_hits(kind):
     hit = outage_hits(document, later)
     moved = moves(later, planned(later, time_limit=30))
     assert sum(map(len, moved.values())) <= len(hit)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_fewest_moves_are_never_counted_too_high(seed):
+    document, result = clinic_at_work()
+    kind = ("clinician", "chair", "monitor")[seed % 3]
+    later = disturbed(document, result, seed, kind=kind, days=1 + seed % 3)
+    problem = read_problem(later)
+    answer = plan(problem, time_limit=30, seed=seed, reasons=False)
+    starts = {(course.id, at.key): at.start for course in problem.courses for at in course.current}
+    placed = {(course.id, at.key): at.start for course in answer.courses for at in course.sessions}
+    assert all(course.planned for course in answer.courses)
+    assert least_moves(problem) <= sum(placed[key] != start for key, start in starts.items())
 
 
 def outage_hits(document, later):
@@ -111,6 +124,9 @@ def test_what_cannot_all_stay_is_in_the_bound():
     assert sorted(course.cost or 0 for course in result.courses)[:2] == [0, 0]
     assert result.bound == 1000
     assert 1000 < result.cost < 1200
+    assert least_moves(problem) == 1
+    none_left = replace(problem, resources=tuple(replace(chair, unavailable=out.unavailable) for chair in chairs))
+    assert least_moves(replace(none_left, resources=(*none_left.resources, *nurses))) == 3
 
 
 def test_a_third_course_moves_so_that_all_have_a_place():
