@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from clinic.models import Patient, User
 from scheduling.booking import book_course, record_infeasible, request_course
+from scheduling.deciding_ahead import propose_stop
 from scheduling.desk.acting import find_row, refusals_told
 from scheduling.desk.base import staff_of
 from scheduling.desk.booking_hints import decisions_ahead, needed_before_booking, other_courses
@@ -32,6 +33,7 @@ from scheduling.desk.new_course_steps import render_step
 from scheduling.desk.plan_token import StalePlan, read_plan, sign_plan
 from scheduling.desk.proposal_page import PLANS_SHOWN, describe_proposals
 from scheduling.desk.trial import read_supposed, with_trial
+from scheduling.desk.undo import offer_button
 from scheduling.desk.wording import describe_relaxations, say_also_free, say_supposed
 from scheduling.engine import INFEASIBLE, UNKNOWN, CoursePlan, Relaxation
 from scheduling.models import Course
@@ -152,9 +154,20 @@ def _book(request: HttpRequest, admin_site: AdminSite, form: NewCourseForm, *, n
         plan = read_plan(request.POST.get("plan", ""), user_id=user.pk, request=form.fingerprint())
         course = book_plan(form, plan, now=now, by=user)
     if course is not None:
-        messages.success(request, "The course is booked. The patient is told within a few minutes.")
+        _tell_booked(request, form, course, now=now)
         return HttpResponseRedirect(page_of(course))
     return _preview(request, admin_site, form, request.POST, now=now, note=REPLANNED)
+
+
+def _tell_booked(request: HttpRequest, form: NewCourseForm, course: Course, *, now: datetime) -> None:
+    """What was booked by mistake is stopped from the sentence that says so; who waited for it goes on waiting."""
+    sentence = "The course is booked. The patient is told within a few minutes."
+    if form.waiting is not None:
+        messages.success(request, sentence)
+        return
+    url = reverse("admin:desk_course_stop", args=[course.pk])
+    seen = propose_stop(course, now=now).fingerprint
+    offer_button(request, sentence, url, step="book", reason="Booked by mistake", expected=seen)
 
 
 def book_plan(form: NewCourseForm, plan: CoursePlan, *, now: datetime, by: User) -> Course:

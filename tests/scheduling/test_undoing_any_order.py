@@ -36,7 +36,7 @@ def course(site: Site, patient: Patient) -> Course:
     version = factories.make_protocol(phases=(WEEKLY,))
     course = plan_and_book(make_course(patient=patient, version=version).pk, now=NOW)
     deliver_due(now=TOLD_AT)
-    deliver_due(now=course.sessions.get(number=1).start - MINUTE)
+    deliver_due(now=course.sessions.get(number=1).start + timedelta(seconds=1))
     return course
 
 
@@ -48,7 +48,7 @@ def test_acts_undone_from_the_last_to_the_first_leave_nothing(
     """`stop_at` of them stay done: the course then is as it was after these."""
     with transaction.atomic():
         first = course.sessions.get(number=1)
-        begins = first.start + MINUTE
+        begins = first.start + 5 * MINUTE
         states = [(rows_of(course), waiting(course))]
         for turn, (act, wanted, choice) in enumerate(plan):
             done = do(act, course, wanted, choice, now=begins + turn * MINUTE, by=clerk)

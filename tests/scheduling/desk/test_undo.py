@@ -6,18 +6,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.urls import reverse
 
 from scheduling.booking import plan_and_book
 from scheduling.desk.undo import read_button
 from scheduling.messages.call_list import calls_to_make
-from scheduling.models import Announcement, Answer, Change, Notice, Session
+from scheduling.messages.delivery import deliver_due
+from scheduling.models import Announcement, Answer, Change, Course, Notice, Session
 from scheduling.planning import legal_times
 from scheduling.row_states import read_courses, read_sessions
 from tests import factories
 from tests.factories import NOW
 from tests.scheduling.calendar import make_course
 from tests.scheduling.desk.pressing import act, told
+from tests.scheduling.desk.test_new_course import page_for, wishes
 from tests.scheduling.driving import BOB, state_of
 
 MINUTE = timedelta(minutes=1)
@@ -204,6 +207,21 @@ def test_each_click_on_a_driver_is_taken_back_from_its_message(at_desk, clock, s
     assert told(press_undo(at_desk, done)) == ["Taken back. The driver is as before."]
     assert state_of(visit) == before
     assert told(press_undo(at_desk, done)) == ["Somebody has changed the driver since."]
+
+
+def test_a_course_booked_by_mistake_is_stopped_from_its_message_unheard(at_desk, clock, patient, site, version):
+    token = at_desk.post(page_for(patient), wishes(site, version)).context["token"]
+    booked = at_desk.post(page_for(patient), wishes(site, version, step="book", plan=token), follow=True)
+    clock.shift(MINUTE)
+    press_undo(at_desk, booked)
+    course = Course.objects.get()
+    assert (course.status, course.end_reason, course.sessions.to_come(now=NOW).count()) == (
+        "stopped",
+        "Booked by mistake",
+        0,
+    )
+    deliver_due(now=NOW + 30 * MINUTE)
+    assert mail.outbox == []
 
 
 def sedating_visit(patient: Any) -> Session:
