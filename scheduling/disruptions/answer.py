@@ -111,9 +111,21 @@ def propose_replanning(disruption: Disruption, *, now: datetime, only: Collectio
     under_way = tuple(session for session in hit if session.pk not in movable)
     if not chosen:
         return Replanning(disruption, tuple(hit), under_way=under_way)
-    hit_spans = {case.id: [engine.Interval(row.start, row.end) for row in _hit_rows(case)] for case in chosen}
-    problem = pose_lead(pose_disruption(read_given(chosen, now=now), disruption), now=now, hit=hit_spans)
-    return _answer_all(Replanning(disruption, tuple(hit), under_way=under_way), problem, chosen, now)
+    empty = Replanning(disruption, tuple(hit), under_way=under_way)
+    found = _answer_all(empty, _pose(chosen, disruption, now), chosen, now)
+    if not found.unplaced or not found.placed:
+        return found
+    # Who has no place keeps the seats of the other kinds: nobody may have been put there.
+    placed = {answer.course.pk for answer in found.placed}
+    able = [case for case in chosen if case.course.pk in placed]
+    again = _answer_all(empty, _pose(able, disruption, now), able, now)
+    answers = sorted((*again.answers, *found.unplaced), key=lambda answer: answer.course.pk)
+    return replace(again, answers=tuple(answers), least=found.least)
+
+
+def _pose(cases: Sequence[Case], disruption: Disruption, now: datetime) -> engine.Problem:
+    spans = {case.id: [engine.Interval(row.start, row.end) for row in _hit_rows(case)] for case in cases}
+    return pose_lead(pose_disruption(read_given(cases, now=now), disruption), now=now, hit=spans)
 
 
 def _answer_all(empty: Replanning, problem: engine.Problem, cases: Sequence[Case], now: datetime) -> Replanning:

@@ -23,7 +23,11 @@ def fill_site(*, courses: int, now: datetime) -> Site:
     if not Protocol.objects.library().exists():
         load_library(now=now)
     site = make_site(now=now)
-    more = (("tms_device", 3, ["figure8"]), ("tms_operator", 3, []), ("chair", 1, []))
+    more: tuple[tuple[str, int, list[str]], ...] = (
+        ("tms_device", 3, ["figure8"]),
+        ("tms_operator", 3, []),
+        ("chair", 1, []),
+    )
     Resource.objects.bulk_create(
         Resource(site=site, kind_id=kind, name=f"Extra {kind} {number}", skills=skills)
         for kind, count, skills in more

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -199,7 +200,7 @@ def test_of_two_clerks_at_once_the_second_is_refused(
     courses: list[Course], disruption: Disruption, clerk: User, clinician: User
 ) -> None:
     found = propose_replanning(disruption, now=LATER)
-    won, refused = sort_out(at_once([lambda by=by: apply(found, now=LATER, by=by) for by in (clerk, clinician)]))
+    won, refused = sort_out(at_once([partial(apply, found, now=LATER, by=by) for by in (clerk, clinician)]))
     assert (len(won), len(refused)) == (1, 1)
     assert str(refused[0]) in {CHANGED, TWICE}
     assert (Outage.objects.count(), Change.objects.filter(kind="outage").count()) == (1, 1)
@@ -234,9 +235,10 @@ def is_waiting_for_notices() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def test_two_days_without_a_device_at_a_site_with_sixty_running_courses(db: None, clerk: User, tmp_path: Path) -> None:
+def test_two_days_without_a_device_at_a_site_with_sixty_running_courses(db: None, tmp_path: Path) -> None:
     """Under five seconds of computing, no rule broken, the fewest moves proven; applied, judged again, and undone."""
     site = fill_site(courses=60, now=NOW)
+    clerk = factories.make_user(sites=(site,))
     assert {status for status, _ in Course.objects.values_list("status", "plan_message")} == {"booked", "running"}
     assert Course.objects.filter(status__in=["booked", "running"]).count() == 60
     device = Resource.objects.get(site=site, name="TMS A (figure-8)")
