@@ -17,7 +17,7 @@ from django.utils import timezone
 from protocols.models import Gate, Track
 from scheduling.decisions import due_decisions
 from scheduling.desk.contact_acts import refuses_mail
-from scheduling.desk.course_changes import code_of
+from scheduling.desk.course_change_forms import code_of
 from scheduling.desk.course_timeline import add_marks, lay_out_timeline, may_be_changed, name_phases, say_pause
 from scheduling.desk.session_rows import describe_sessions, for_rows
 from scheduling.desk.stranded import mark_stranded, reasons_among
