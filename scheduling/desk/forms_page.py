@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from protocols.models import Gate
-from scheduling.desk.acting import find_row, go_back, need_permission, press
+from scheduling.desk.acting import find_row, go_back, need_permission, refusals_told
 from scheduling.desk.base import staff_of
+from scheduling.desk.undo import offer_button
 from scheduling.desk.worklists import SHOWN_AT_MOST, show_rows, sites_of
 from scheduling.due_forms import RECENT, forms_due, forms_sent, mark_sent
 from scheduling.gates import withdraw_gate
@@ -50,12 +51,11 @@ def act_on_form(request: HttpRequest, pk: str, gate: str) -> HttpResponse:
     back = reverse("admin:desk_forms")
     if "withdraw" in request.POST:
         return take_back(request, session, form, back=back)
-    return press(request, lambda: tick(request, session, form), back=back)
-
-
-def tick(request: HttpRequest, session: Session, form: Gate) -> str:
-    mark_sent(session, form, now=timezone.now(), by=staff_of(request))
-    return f"Ticked off: {name_form(session, form)}."
+    with refusals_told(request):
+        record = mark_sent(session, form, now=timezone.now(), by=staff_of(request))
+        done = f"Ticked off: {name_form(session, form)}."
+        offer_button(request, done, request.path, withdraw=str(record.pk))
+    return go_back(request, back)
 
 
 def take_back(request: HttpRequest, session: Session, form: Gate, *, back: str) -> HttpResponse:
