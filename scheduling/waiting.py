@@ -9,15 +9,18 @@ from django.db.models import QuerySet
 
 from clinic.models import Site, User
 from scheduling.booking import TO_BOOK, book_course
+from scheduling.changes import recording
 from scheduling.engine import CoursePlan
 from scheduling.locking import booking_transaction, lock_course, retried
 from scheduling.models import Course, CourseStatus, Session, WaitingEntry, WaitingOffer
+from scheduling.models.change import ChangeKind
 from scheduling.models.course import LIVE
 from scheduling.models.waiting import WaitingOutcome
 from scheduling.rearranging import rearrange
 from scheduling.refusals import refuse
 
 MAY_WAIT = (*LIVE, CourseStatus.INFEASIBLE)
+BOOKED = "Course booked from the waiting list"
 OVER = "This course has ended: it cannot wait for a place."
 CLOSED = "This course does not wait any more. Nothing was changed; please look at the list again."
 BOOKED_SINCE = "This course has been booked meanwhile. Nothing was changed; please look at the list again."
@@ -89,9 +92,10 @@ def take_course(entry: WaitingEntry, *, plan: CoursePlan, now: datetime, by: Use
         if course.status not in TO_BOOK:
             raise refuse(BOOKED_SINCE, rule="status")
         first = min(at.start for at in plan.sessions)
-        course.latest_start = max(course.latest_start, first.astimezone(course.site.zone).date())
-        course.save(update_fields=["latest_start"])
-        booked = book_course(course, plan=plan, now=now, by=by)
+        with recording([course], kind=ChangeKind.ADDED, summary=BOOKED, now=now, by=by):
+            course.latest_start = max(course.latest_start, first.astimezone(course.site.zone).date())
+            course.save(update_fields=["latest_start"])
+            booked = book_course(course, plan=plan, now=now, by=by)
         _close_as_taken(entry, first, now=now, by=by)
     return booked
 

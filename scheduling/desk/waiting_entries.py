@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -14,9 +14,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from clinic.models import User
-from scheduling.desk.acting import find_row, need_permission, post_only, press
+from scheduling.desk.acting import find_row, go_back, need_permission, post_only, press, refusals_told
 from scheduling.desk.base import ReadOnlyAdmin, staff_of
 from scheduling.desk.plan_token import StalePlan, read_plan
+from scheduling.desk.undo import offer_button, tell_done
 from scheduling.desk.waiting_page import fingerprint_of, read_start, show_waiting
 from scheduling.models import Course, WaitingEntry, WaitingOffer
 from scheduling.models.waiting import ClinicalNeed
@@ -91,7 +92,9 @@ class WaitingEntryAdmin(ReadOnlyAdmin):
             raise Http404
         entry, now, user = find_row(self.get_queryset(request), pk), timezone.now(), staff_of(request)
         timezone.activate(entry.course.site.zone)
-        return press(request, lambda: DO[act](request, entry, now, user), back=reverse("admin:desk_waiting"))
+        with refusals_told(request):
+            DO[act](request, entry, now, user)
+        return go_back(request, reverse("admin:desk_waiting"))
 
 
 def show_adding(request: HttpRequest, admin_site: Any, course: Course) -> HttpResponse:
@@ -119,46 +122,62 @@ def show_adding(request: HttpRequest, admin_site: Any, course: Course) -> HttpRe
     return TemplateResponse(request, "desk/waiting_add.html", context)
 
 
-def _withdraw(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> str:
+def _withdraw(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> None:
     withdraw(entry, now=now, by=by)
-    return f"{entry.course.patient.full_name} is off the waiting list."
+    offer_button(request, f"{entry.course.patient.full_name} is off the waiting list.", _address(entry, "back"))
 
 
-def _put_back(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> str:
+def _put_back(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> None:
     put_back(entry)
-    return f"{entry.course.patient.full_name} is on the waiting list again."
+    messages.success(request, f"{entry.course.patient.full_name} is on the waiting list again.")
 
 
-def _decline(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> str:
+def _decline(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> None:
     start = read_start(request.POST.get("start", ""))
     if start is None:
         raise refuse(LOOK_AGAIN, rule="changed")
-    decline_offer(entry, start=start, now=now, by=by)
-    return f"Written down: {entry.course.patient.full_name} declined. They stay on the list."
+    offer = decline_offer(entry, start=start, now=now, by=by)
+    sentence = f"Written down: {entry.course.patient.full_name} declined. They stay on the list."
+    offer_button(request, sentence, _address(entry, "undecline"), offer=str(offer.pk))
 
 
-def _take_back(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> str:
+def _take_back(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> None:
     take_back_decline(find_row(WaitingOffer.objects.filter(entry=entry), request.POST.get("offer", "")))
-    return f"Taken back: {entry.course.patient.full_name} has not declined."
+    messages.success(request, f"Taken back: {entry.course.patient.full_name} has not declined.")
 
 
-def _take(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> str:
+def _take(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> None:
     """Book exactly what was shown: the signed plan, or the moves by their fingerprint."""
+    name = entry.course.patient.full_name
     if request.POST.get("plan"):
-        need_permission(request, "scheduling.add_course")
-        try:
-            plan = read_plan(request.POST["plan"], user_id=by.pk, request=fingerprint_of(entry))
-        except StalePlan:
-            raise refuse(LOOK_AGAIN, rule="changed") from None
-        take_course(entry, plan=plan, now=now, by=by)
-        return f"{entry.course.patient.full_name}'s course is booked. The patient is told within a few minutes."
+        _take_course(request, entry, now, by)
+        sentence = f"{name}'s course is booked. The patient is told within a few minutes."
+    else:
+        _take_earlier(request, entry, now, by)
+        sentence = f"{name} comes earlier. The patient is told within a few minutes."
+    tell_done(request, sentence, now=now)
+
+
+def _take_course(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> None:
+    need_permission(request, "scheduling.add_course")
+    try:
+        plan = read_plan(request.POST["plan"], user_id=by.pk, request=fingerprint_of(entry))
+    except StalePlan:
+        raise refuse(LOOK_AGAIN, rule="changed") from None
+    take_course(entry, plan=plan, now=now, by=by)
+
+
+def _take_earlier(request: HttpRequest, entry: WaitingEntry, now: datetime, by: User) -> None:
     need_permission(request, "scheduling.change_session")
     start, expected = read_start(request.POST.get("start", "")), request.POST.get("expected", "")
     if start is None or not expected:
         raise refuse(LOOK_AGAIN, rule="changed")
     session = find_row(entry.course.sessions.all(), request.POST.get("session", ""))
     take_earlier(entry, session=session, start=start, expected=expected, now=now, by=by)
-    return f"{entry.course.patient.full_name} comes earlier. The patient is told within a few minutes."
+
+
+def _address(entry: WaitingEntry, act: str) -> str:
+    return reverse("admin:desk_waiting_act", args=[entry.pk, act])
 
 
 DO = {"withdraw": _withdraw, "back": _put_back, "decline": _decline, "undecline": _take_back, "take": _take}

@@ -80,6 +80,13 @@ def change_undone(course: Course, sessions: Iterable[Session], *, since: datetim
     queue_driver_notices(ledger)
     drop_needless(ledger, changed)
     ledger.write()
+    forget_summary(course)
+
+
+def forget_summary(course: Course) -> None:
+    """Of a course that has no visits any more: once it is booked, its summary is due again under the same key."""
+    if not course.sessions.exists():
+        Notice.objects.filter(course=course, kind=NoticeKind.COURSE_SUMMARY, status=NoticeStatus.DUE).delete()
 
 
 def reopen_pick_ups(sessions: Collection[Session], *, since: datetime, now: datetime) -> None:

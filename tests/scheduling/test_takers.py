@@ -10,8 +10,8 @@ import pytest
 from clinic.models import Outage, Patient, Resource, Site, User
 from protocols.models import ProtocolVersion
 from scheduling.booking import book_course
-from scheduling.changes import FreedSpan
-from scheduling.models import Course, Hold, Session, WaitingEntry, WaitingOffer
+from scheduling.changes import FreedSpan, undo_change
+from scheduling.models import Change, Course, Hold, Notice, Session, WaitingEntry, WaitingOffer
 from scheduling.planning import propose_course
 from scheduling.refusals import BookingRefused
 from scheduling.takers import Taker, find_takers
@@ -120,6 +120,23 @@ def test_who_waits_may_start_after_the_last_day_that_was_asked_for_and_is_booked
     assert list(WaitingOffer.objects.values_list("entry", "start", "taken", "asked_by")) == [
         (entry.pk, at(site, 7, 14), True, clerk.pk)
     ]
+
+
+def test_a_course_booked_from_the_list_by_mistake_is_undone_and_waits_again(
+    site: Site, version: ProtocolVersion, chair: Resource, clerk: User
+) -> None:
+    entry = wait(site, version, earliest=a_day(1), latest=a_day(1))
+    before = Course.objects.values().get(), WaitingEntry.objects.values().get()
+    [taker] = find_takers(site=site, now=NOW, spans=[two_hours(site, chair, 7, 14)])
+    assert taker.proposal is not None
+    take_course(entry, plan=taker.proposal.plan, now=NOW, by=clerk)
+    undo_change(Change.objects.get(), now=NOW + timedelta(minutes=1), by=clerk)
+    put_back(entry)
+    assert (Course.objects.values().get(), WaitingEntry.objects.values().get()) == before
+    assert (Session.objects.count(), Hold.objects.count()) == (0, 0)
+    assert Notice.objects.count() == 0
+    take_course(entry, plan=taker.proposal.plan, now=NOW + timedelta(minutes=2), by=clerk)
+    assert Notice.objects.filter(kind="course_summary", status="due").count() == 1
 
 
 def test_a_start_before_the_first_day_that_was_asked_for_is_not_offered(

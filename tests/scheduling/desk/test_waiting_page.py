@@ -139,6 +139,28 @@ def test_declined_is_written_down_and_can_be_taken_back(at_desk, entry):
     assert len(back.context["places"]) == 1
 
 
+def test_what_was_done_can_be_undone_from_the_sentence_that_says_so(at_desk, entry):
+    Course.objects.filter(pk=entry.course_id).update(latest_start=a_day(1))
+    [place] = at_desk.get(page(look=1)).context["places"]
+    done = [
+        press(at_desk, entry, "decline", start=place["start"]),
+        press(at_desk, entry, "undecline", offer=WaitingOffer.objects.get().pk),
+        press(at_desk, entry, "withdraw"),
+        press(at_desk, entry, "back"),
+        press(at_desk, entry, "take", **fields_of(place)),
+    ]
+    undo = reverse("admin:desk_change_undo", args=[Change.objects.get().uuid])
+    buttons = [reverse("admin:desk_waiting_act", args=[entry.pk, act]) for act in ("undecline", "back")] + [undo]
+    pages = [page.content.decode() for page in done]
+    assert [[url for url in buttons if f'action="{url}"' in html.split("<h1>")[0]] for html in pages] == [
+        [buttons[0]],
+        [],
+        [buttons[1]],
+        [],
+        [undo],
+    ]
+
+
 def test_taken_off_the_list_by_mistake_they_are_put_back(at_desk, entry):
     off = press(at_desk, entry, "withdraw")
     assert (told(off), off.context["rows"]) == (["Bea Berg is off the waiting list."], [])
