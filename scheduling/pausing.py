@@ -36,11 +36,13 @@ from scheduling.revising import (
     write_revision,
 )
 from scheduling.settling import settle_course
+from scheduling.skipping import find_broken_links
 from scheduling.snapshots import Numbered
-from scheduling.words import say_short_day
+from scheduling.words import label_session, say_short_day
 
 UNDER_WAY = (CourseStatus.BOOKED, CourseStatus.RUNNING)
 ASIDE = "{count} set aside: planned again when the course goes on."
+ALONE = "Without the visits that must follow within their hours stay: {visits}. Consider pausing a few days later."
 NOTHING = "No visit lies in these days."
 ELSEWHERE = "A date that is not at the clinic lies in these days: move it first, the visits are counted from it."
 NO_ROOM = "The visits in these days find no place after them that keeps the rules of the treatment."
@@ -106,9 +108,25 @@ def _refuse_pause(course: Course, first_on: date, last_on: date | None, now: dat
 def _set_aside(course: Course, rows: Numbered, first_on: date, now: datetime) -> Revision:
     """Every visit to come from that day on gives up its seats and keeps its number."""
     gone = tuple(row for row in rows.values() if may_move(row, now) and row.local_date >= first_on)
-    notes = (ASIDE.format(count=f"{len(gone)} visit{'s are' if len(gone) != 1 else ' is'}"),) if gone else (NOTHING,)
+    notes: tuple[str, ...] = (
+        (ASIDE.format(count=f"{len(gone)} visit{'s are' if len(gone) != 1 else ' is'}"),) if gone else (NOTHING,)
+    )
+    if left := _left_alone(course, rows, gone, now):
+        notes += (ALONE.format(visits=", ".join(left)),)
     change = CourseChange(course, order_shifts(list(show_gone(gone))), notes=notes)
     return replace(as_it_is(course, rows, now=now), change=change, gone=gone, set_aside=True)
+
+
+def _left_alone(course: Course, rows: Numbered, gone: Collection[Session], now: datetime) -> list[str]:
+    """Visits before the pause that ask for one after them which is set aside now."""
+    without = {key for key, row in rows.items() if row in gone or not row.is_live}
+    already = {key for key, row in rows.items() if not row.is_live}
+    kept = {track for track, _ in set(rows) - without}
+    if kept != {track for track, _ in rows}:
+        return []
+    problem = only_given(read_course(course, rows, now=now))
+    broken = find_broken_links(problem, rows, without, now) - find_broken_links(problem, rows, already, now)
+    return [label_session(*key, several=True) for key in sorted(broken)]
 
 
 def _move_behind(course: Course, rows: Numbered, first_on: date, last_on: date, now: datetime) -> Revision:

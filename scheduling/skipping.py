@@ -85,7 +85,7 @@ def _refuse_unmovable(session: Session, now: datetime) -> None:
 def _hanging(problem: engine.Problem, rows: Numbered, keys: Collection[Key], now: datetime) -> set[Key]:
     """Visits to come that may only follow one of these; a refusal where another could not stand without them."""
     given_up = {key for key, row in rows.items() if not row.is_live}
-    lost = _broken_links(problem, rows, given_up | set(keys), now) - _broken_links(problem, rows, given_up, now)
+    lost = find_broken_links(problem, rows, given_up | set(keys), now) - find_broken_links(problem, rows, given_up, now)
     links = problem.protocol_of(problem.courses[0]).links
     tied = {link.track for link in links if link.type == "window"}
     for key in sorted(lost):
@@ -94,11 +94,11 @@ def _hanging(problem: engine.Problem, rows: Numbered, keys: Collection[Key], now
     return lost
 
 
-def _broken_links(problem: engine.Problem, rows: Numbered, without: Collection[Key], now: datetime) -> set[Key]:
+def find_broken_links(problem: engine.Problem, rows: Numbered, without: Collection[Key], now: datetime) -> set[Key]:
     """Sessions that break a link where some were never there; the others keep their times."""
     kept = {track: sorted(n for name, n in rows if name == track and (name, n) not in without) for track, _ in rows}
     if not all(kept.values()):
-        raise refuse(ONLY_ONE, rule="status")
+        raise refuse(ONLY_ONE, rule="status")  # a course of which a whole track is gone is another treatment
     posed = problem.courses[0]
     for track, number in sorted(without, reverse=True):
         posed = close_up(posed, track, number)

@@ -39,7 +39,7 @@ def starts(course: Course) -> dict[int, datetime]:
     return dict(Session.objects.live().filter(course=course).values_list("pk", "start"))
 
 
-def make_linked(*, weeks: int = 3) -> ProtocolVersion:
+def make_linked(*, weeks: int = 3, publish: bool = True) -> ProtocolVersion:
     """An infusion a week, and one visit of another track 24 to 72 hours after each."""
     weekly = {"periods": weeks, "period_days": 7, "per_period": 1, "min_gap_hours": 100, "slip_days": 3}
     version = factories.make_protocol(phases=(weekly,), publish=False)
@@ -49,6 +49,7 @@ def make_linked(*, weeks: int = 3) -> ProtocolVersion:
     )
     Phase.objects.create(track=after, position=0, name="weekly", **{**weekly, "min_gap_hours": 18})
     Link.objects.create(version=version, type="window", track=after, after=infusions, min_hours=24, max_hours=72)
-    version.status, version.published_at = "published", NOW
-    version.save()
+    if publish:
+        version.status, version.published_at = "published", NOW
+        version.save()
     return version

@@ -10,7 +10,7 @@ import pytest
 from django.core import mail
 
 from clinic.models import Patient, PatientAbsence, Resource, Site, User
-from protocols.models import Need, Phase, Stage, VisitType
+from protocols.models import Link, Need, Phase, Stage, VisitType
 from scheduling.attendance import mark_arrived, mark_completed, mark_missed
 from scheduling.booking import plan_and_book, request_course, stop_course
 from scheduling.changes import undo_change
@@ -27,7 +27,7 @@ from scheduling.skipping import propose_skip, skip_session
 from tests import factories
 from tests.factories import NOW, a_day
 from tests.scheduling.calendar import at, make_course, make_implant
-from tests.scheduling.living import broken_rules, dates, numbers, starts
+from tests.scheduling.living import broken_rules, dates, make_linked, numbers, starts
 from tests.scheduling.test_extension import book as book_open_ended
 from tests.scheduling.test_storm import at_once, sort_out
 
@@ -433,3 +433,18 @@ def test_visits_set_aside_are_given_up_for_good_when_the_course_is_stopped(cours
     undo_change(stopped, now=NOW, by=clerk)
     course.refresh_from_db()
     assert (course.status, course.sessions.filter(set_aside=True).count(), len(dates(course))) == ("paused", 15, 5)
+
+
+def test_a_visit_that_asks_for_one_after_it_is_named_when_that_is_set_aside(patient: Patient, chair: Resource) -> None:
+    version = make_linked(publish=False)
+    Link.objects.filter(version=version).update(type="at_least", count=1)
+    version.status, version.published_at = "published", NOW
+    version.save()
+    course = plan_and_book(make_course(patient=patient, version=version, earliest=a_day(7)).pk, now=NOW)
+    first_on = course.sessions.get(track__name="after", number=2).local_date
+    shown = propose_pause(course, first_on=first_on, last_on=None, now=NOW)
+    assert shown.notes == (
+        "3 visits are set aside: planned again when the course goes on.",
+        "Without the visits that must follow within their hours stay: Main 2. Consider pausing a few days later.",
+    )
+    assert len(propose_pause(course, first_on=a_day(14), last_on=None, now=NOW).notes) == 1
