@@ -19,7 +19,7 @@ from scheduling.drivers import confirm_driver, name_driver
 from scheduling.locking import booking_transaction, lock_course
 from scheduling.messages.delivery import deliver_due
 from scheduling.messages.undoing import ON_ITS_WAY, TOLD
-from scheduling.models import Announcement, Answer, Change, Course, Notice, PatientLink, Session
+from scheduling.models import Announcement, Answer, CalendarFeed, Change, Course, Notice, PatientLink, Session
 from scheduling.moving import cancel_session, move_session
 from scheduling.offers import approve_wish
 from scheduling.planning import legal_times
@@ -210,6 +210,16 @@ def test_the_patients_link_and_answer_for_the_time_that_is_back_hold_again(cours
     assert number(course, 3).sequence == 1
     undo_change(Change.objects.get(), now=ACTED_AT + MINUTE, by=clerk)
     assert (number(course, 3).sequence, links) == (0, [0] * len(links))
+
+
+def test_where_a_calendar_has_read_the_change_meanwhile_the_sequence_only_rises(course: Course, clerk: User) -> None:
+    feed = CalendarFeed.objects.create(patient=course.patient, digest="x", created_at=NOW, read_at=ACTED_AT - MINUTE)
+    before = number(course, 3).start
+    for read_at, expected in ((feed.read_at, 0), (ACTED_AT + MINUTE, 2)):
+        move(course, clerk)
+        CalendarFeed.objects.update(read_at=read_at)
+        undo_change(Change.objects.latest("pk"), now=ACTED_AT + 2 * MINUTE, by=clerk)
+        assert (number(course, 3).start, number(course, 3).sequence) == (before, expected)
 
 
 def test_a_time_given_once_more_after_an_undo_is_told(course: Course, clerk: User) -> None:
