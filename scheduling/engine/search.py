@@ -18,9 +18,7 @@ FOR_ALTERNATIVES, FOR_THE_LEFT, FOR_REASONS = 0.5, 0.3, 0.15
 """Shares of the time that improvement leaves to what comes after it, where that is wanted."""
 
 
-def plan(
-    problem: Problem, *, time_limit: float, seed: int = 0, alternatives: int = 0, reasons: bool = True
-) -> Result:
+def plan(problem: Problem, *, time_limit: float, seed: int = 0, alternatives: int = 0, reasons: bool = True) -> Result:
     """Place every course of a problem, or say why one cannot be placed.
 
     `time_limit` is in seconds; it only cuts short what would take longer. The same problem, limit and seed give the
