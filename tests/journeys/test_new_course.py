@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 MOST_CLICKS, MOST_KEYS = 8, 40
-HAS_FOCUS = "document.readyState === 'complete' && document.activeElement.matches('input, select')"
 
 
 class Hands:
@@ -42,7 +41,8 @@ class Hands:
 
     def type(self, text: str) -> None:
         """Into whatever has the focus without a click."""
-        self.page.wait_for_function(HAS_FOCUS)
+        self.page.wait_for_load_state()
+        self.page.locator("input:focus, select:focus").wait_for()
         self.page.keyboard.type(text)
         self.keys += len(text)
 
@@ -162,7 +162,7 @@ def test_a_course_is_booked_with_the_keyboard_alone(
         hands.type("0142")
         hands.enter()
         page.get_by_role("link", name="Start a course for Abbott, Ada").wait_for()
-        page.wait_for_function("document.activeElement.innerText.startsWith('Start a course')")
+        page.locator("a:focus", has_text="Start a course").wait_for()
         hands.enter()  # the one that was found has the focus
         page.get_by_role("heading", name="New course for Ada Abbott").wait_for()
         hands.type("Protocol t")  # so has the choice of the protocol
