@@ -263,7 +263,9 @@ def _find_resumed(course: Course, *, on: date, now: datetime) -> Revision:
 
 def _ended_pause(course: Course, on: date) -> dict[str, date | str | None]:
     """A pause that has begun keeps its days up to the one before; one that has not is forgotten."""
-    if course.paused_on and course.paused_until and course.paused_on < on <= course.paused_until:
+    if course.paused_until and on > course.paused_until:
+        return {}
+    if course.paused_on and course.paused_on < on:
         return {"paused_until": on - timedelta(days=1)}
     return {"paused_on": None, "paused_until": None, "pause_reason": ""}
 

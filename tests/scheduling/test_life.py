@@ -99,7 +99,7 @@ def do(course: Course, name: str, one: int, two: int, now: datetime) -> datetime
             _act(course, propose_pause, pause_course, now, after={"reason": ""}, **days)
         case "set aside":
             _act(course, propose_pause, pause_course, now, after={"reason": ""}, first_on=first, last_on=None)
-        case "resume":
+        case "resume" if course.status == CourseStatus.PAUSED:
             _act(course, propose_resume, resume_course, now, on=first)
         case "add":
             _act(course, propose_added, add_visit, now, track="main")

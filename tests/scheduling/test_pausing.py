@@ -245,7 +245,7 @@ def test_going_on_plans_the_same_visits_again_from_that_day(course: Course) -> N
     assert dates(course, number__gt=5) == [a_day(28 + 7 * week + day) for week in range(3) for day in range(5)]
     assert dict(course.sessions.values_list("pk", "uid")) == uids
     assert (course.sessions.filter(set_aside=True).count(), Hold.objects.count()) == (0, 20)
-    assert (course.paused_on, course.paused_until, course.pause_reason) == (None, None, "")
+    assert (course.status, course.paused_on, course.paused_until) == ("booked", a_day(14), a_day(27))
     assert course.shift_days == 14
     assert broken_rules(course, now=now) == []
 
