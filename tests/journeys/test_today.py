@@ -36,8 +36,8 @@ def put(site, version, start, **fields):
     patient = factories.make_patient(site=site, phone="+1 555 0142")
     course = factories.make_course(patient=patient, version=version)
     now = timezone.now().replace(microsecond=0)
-    times = {"changed_at": now, "status_at": now, "created_at": now}
-    return factories.make_session(course=course, start=start, minutes=155, **times, **fields)
+    fields = {"changed_at": now, "status_at": now, "created_at": now, **fields}
+    return factories.make_session(course=course, start=start, minutes=155, **fields)
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def test_minutes_count_down_while_the_page_stays_open(live_server, chromium, cle
 
 
 def minutes(text):
-    hours, rest = re.search(r"(?:(\d+) h ?)?(?:(\d+) min)?$", text).groups()
-    return 60 * int(hours or 0) + int(rest or 0)
+    """Of "1 h 15 min", "2 h" or "15 min"."""
+    return sum(int(number) * {"h": 60, "min": 1}[unit] for number, unit in re.findall(r"(\d+) (h|min)", text))
 
 
 def test_a_form_is_sent_and_an_outcome_recorded_with_the_keyboard_alone(live_server, chromium, clerk, day):
