@@ -17,11 +17,11 @@ from scheduling.disruptions.words import summarize
 from scheduling.findings import explain
 from scheduling.locking import booking_transaction, lock_courses, lock_resources, retried
 from scheduling.messages import outbox
-from scheduling.models import Change, ChangeKind, Course, Session
+from scheduling.models import Change, ChangeKind, Course, Hold, Session
 from scheduling.posing import Key
 from scheduling.refusals import BookingRefused, refuse
 from scheduling.replanning import renumber
-from scheduling.shifting import move_rows
+from scheduling.shifting import Moving, move_together
 
 CHANGED = "Somebody has changed one of these visits since this was shown. Nothing was changed; please look again."
 TWICE = "This is written down already: somebody was faster. Nothing was changed; please look again."
@@ -107,8 +107,16 @@ def _move(courses: Sequence[Course], agreed: Mapping[int, Agreed], site: Site, *
     whole = replace(problem, courses=tuple(one.posed for one in found))
     if broken := engine.check(whole, engine.Result(tuple(one.plan for one in found), 0)):
         raise BookingRefused([*refuse(NOT_ANY_MORE, rule="changed").refusals, *explain(broken, whole, site=site)])
-    for case, one in zip(cases, found, strict=True):
-        _write(case.course, whole, one, agreed[case.course.pk], now=now)
+    # All leave before anybody comes: a visit of one course may take the seat that another one's gives up.
+    Hold.objects.filter(session__in=[row.pk for one in found for row in _loose_rows(one)]).delete()
+    moved = move_together([_moving(case, whole, one, now=now) for case, one in zip(cases, found, strict=True)], now=now)
+    for case, told in zip(cases, moved, strict=True):
+        _finish(case.course, agreed[case.course.pk], told, now=now)
+
+
+def _loose_rows(found: Solved) -> list[Session]:
+    """The visits that take another time or other seats."""
+    return [found.rows[at.key] for at in found.posed.current]
 
 
 def _spans_of(cases: Sequence[Case], agreed: Mapping[int, Agreed]) -> dict[str, list[engine.Interval]]:
@@ -147,13 +155,17 @@ def _as_agreed(problem: engine.Problem, case: Case, agreed: Agreed) -> Solved:
     return Solved(posed, plan, rows)
 
 
-def _write(course: Course, problem: engine.Problem, found: Solved, agreed: Agreed, *, now: datetime) -> None:
+def _moving(case: Case, problem: engine.Problem, found: Solved, *, now: datetime) -> Moving:
+    """What the course's rows take, once each has its number."""
     given = {at.key for at in found.posed.locked}
     renumber(found.rows, now=now)
     placed = {at.key: (found.rows[at.key], at) for at in found.plan.sessions if at.key not in given}
-    moved = move_rows(course, problem.protocol_of(found.posed), placed, now=now)
+    return Moving(case.course, problem.protocol_of(found.posed), placed)
+
+
+def _finish(course: Course, agreed: Agreed, told: Sequence[Session], *, now: datetime) -> None:
     if course.shift_days != agreed.shift_days:
         course.shift_days = agreed.shift_days
         course.save(update_fields=["shift_days"])
-    if moved:
-        outbox.sessions_changed(course, moved, now=now)
+    if told:
+        outbox.sessions_changed(course, list(told), now=now)
