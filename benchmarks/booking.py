@@ -8,7 +8,6 @@ committed; nothing is sent.
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import time
@@ -16,10 +15,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ["DJANGO_SETTINGS_MODULE"] = "clinic.settings"
-import django
+from benchmarks.servers import start_servers
 
-import clinic.pytest_services  # noqa: F401  starts the servers before the settings are read
+start_servers()
+import django  # noqa: E402
 
 django.setup()
 

@@ -9,17 +9,16 @@ course needs.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ["DJANGO_SETTINGS_MODULE"] = "clinic.settings"
-import django
+from benchmarks.servers import start_servers
 
-import clinic.pytest_services  # noqa: F401  starts the servers before the settings are read
+start_servers()
+import django  # noqa: E402
 
 django.setup()
 

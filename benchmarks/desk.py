@@ -9,35 +9,19 @@ queries), and in Chromium, from the click to the page that can be used.
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ["DJANGO_SETTINGS_MODULE"] = "clinic.settings"
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's event loop is in this thread
 
-from clinic import localservices
-
-
-def start_servers() -> None:
-    """As durable as an installation's, and gone at the end."""
-    folder = tempfile.mkdtemp(prefix="cadence-desk-")
-    Path(folder).chmod(0o755)
-    os.environ["CADENCE_STATE_DIR"] = folder
-    place = localservices.find_place()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(localservices.stop, place)
-    localservices.ensure(place, broker=False, durable=True)
-
+from benchmarks.servers import start_servers
 
 start_servers()
 import django  # noqa: E402

@@ -7,11 +7,7 @@ Throw-away servers of its own. Seconds of the clock, and of this process's compu
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,22 +15,10 @@ from pathlib import Path
 from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ["DJANGO_SETTINGS_MODULE"] = "clinic.settings"
 
-from clinic import localservices
+from benchmarks.servers import start_servers
 
 R = TypeVar("R")
-
-
-def start_servers() -> None:
-    """As durable as an installation's, and gone at the end."""
-    folder = tempfile.mkdtemp(prefix="cadence-disruption-")
-    Path(folder).chmod(0o755)
-    os.environ["CADENCE_STATE_DIR"] = folder
-    place = localservices.find_place()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(localservices.stop, place)
-    localservices.ensure(place, broker=False, durable=True)
 
 
 start_servers()
