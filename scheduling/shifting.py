@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import F
@@ -28,26 +29,55 @@ WRITTEN = [
 Placed = tuple[Session, engine.PlacedSession]
 
 
+@dataclass(frozen=True)
+class Moving:
+    """What one course's rows take: new times and seats, by key."""
+
+    course: Course
+    protocol: engine.Protocol
+    rows: Mapping[Key, Placed]
+
+
 def move_rows(course: Course, protocol: engine.Protocol, rows: Mapping[Key, Placed], *, now: datetime) -> list[Session]:
     """Write new times and seats; the sessions that moved. Those that only changed seats are told to nobody.
 
     One transaction: nobody else sees the old seats free before the new ones are held.
     """
-    held = _read_seats([row for row, _ in rows.values()])
-    placed = [(row, protocol.visit_of(*key), at) for key, (row, at) in rows.items()]
-    changed = [(row, visit, at) for row, visit, at in placed if _differs(row, held[row.pk], at, visit)]
+    return move_together([Moving(course, protocol, rows)], now=now)[0]
+
+
+def move_together(movings: Sequence[Moving], *, now: datetime) -> list[list[Session]]:
+    """The same of several courses, in their order: all leave their seats before any takes one, so they may trade."""
+    held = _read_seats([row for moving in movings for row, _ in moving.rows.values()])
+    written: list[Session] = []
+    holds: list[Hold] = []
     told = []
-    for row, visit, at in changed:
-        was = (row.start, row.end)
-        set_times(row, at.start, site=course.site, minutes=visit.minutes)
-        if (row.start, row.end) != was:
-            row.sequence += 1
-            row.override_reason = ""
-            told.append(row)
-        row.changed_at = now
-    holds = [hold for row, visit, at in changed for hold in hold_rows(row, visit.holds, at.holds)]
-    _write([row for row, _, _ in changed], holds)
+    for moving in movings:
+        changed = _changed(moving, held)
+        told.append([row for row, visit, at in changed if _set_time(moving.course, row, visit, at, now=now)])
+        written += [row for row, _, _ in changed]
+        holds += [hold for row, visit, at in changed for hold in hold_rows(row, visit.holds, at.holds)]
+    _write(written, holds)
     return told
+
+
+def _changed(
+    moving: Moving, held: Mapping[int, list[engine.PlacedHold]]
+) -> list[tuple[Session, engine.Visit, engine.PlacedSession]]:
+    placed = [(row, moving.protocol.visit_of(*key), at) for key, (row, at) in moving.rows.items()]
+    return [(row, visit, at) for row, visit, at in placed if _differs(row, held[row.pk], at, visit)]
+
+
+def _set_time(course: Course, row: Session, visit: engine.Visit, at: engine.PlacedSession, *, now: datetime) -> bool:
+    """Whether the patient has to be told."""
+    was = (row.start, row.end)
+    set_times(row, at.start, site=course.site, minutes=visit.minutes)
+    row.changed_at = now
+    if (row.start, row.end) == was:
+        return False
+    row.sequence += 1
+    row.override_reason = ""
+    return True
 
 
 def _read_seats(rows: Sequence[Session]) -> Mapping[int, list[engine.PlacedHold]]:

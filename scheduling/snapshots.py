@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.contrib.postgres.fields import DateTimeRangeField
@@ -51,12 +51,12 @@ class Lives:
     passed: Mapping[str, frozenset[int]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Busy:
     """When a patient cannot come: during other visits, and otherwise."""
 
-    visits: list[Interval] = field(default_factory=list)
-    absences: list[Interval] = field(default_factory=list)
+    visits: list[Interval]
+    absences: list[Interval]
 
 
 def protocol_of(version: ProtocolVersion, *, course: Course | None = None) -> engine.Protocol:
@@ -346,7 +346,7 @@ def _pose_courses(
             patients[course.patient_id],
             protocol=protocols[str(course.uuid)],
             lives=lives,
-            busy=busy[course.patient_id],
+            busy=busy[str(course.uuid)],
             pause=_read_pause(site, course),
             movable_after=now if replan else None,
         )
@@ -393,20 +393,28 @@ def _read_pause(site: Site, course: Course) -> list[Interval]:
     return [Interval(_midnight(site, course.paused_on), _midnight(site, course.paused_until + ONE_DAY))]
 
 
-def _read_busy(courses: Sequence[Course], now: datetime, until: datetime) -> dict[int, Busy]:
-    """When each patient cannot come: absences, and visits of other courses at whatever site."""
+def _read_busy(courses: Sequence[Course], now: datetime, until: datetime) -> dict[str, Busy]:
+    """By course, when its patient cannot come: absences, and visits of their other courses at whatever site.
+
+    Those that are posed along with it are among them: nobody is in two places at once.
+    """
     patients = {course.patient_id for course in courses}
-    mine = [course.pk for course in courses if course.pk]
-    sessions = (
-        Session.objects.live().filter(patient__in=patients, end__gt=now, start__lt=until).exclude(course__in=mine)
-    )
+    sessions = Session.objects.live().filter(patient__in=patients, end__gt=now, start__lt=until)
+    if len(courses) == len(patients):
+        sessions = sessions.exclude(course__in=[course.pk for course in courses if course.pk])
+    visits: dict[int, list[tuple[int, Interval]]] = defaultdict(list)
+    for patient, owner, start, end in sessions.values_list("patient_id", "course_id", "start", "end"):
+        visits[patient].append((owner, _within(start, end, now, until)))
+    away: dict[int, list[Interval]] = defaultdict(list)
     absences = PatientAbsence.objects.filter(patient__in=patients, end__gt=now, start__lt=until)
-    busy: dict[int, Busy] = defaultdict(Busy)
-    for patient, start, end in sessions.values_list("patient_id", "start", "end"):
-        busy[patient].visits.append(_within(start, end, now, until))
     for patient, start, end in absences.values_list("patient_id", "start", "end"):
-        busy[patient].absences.append(_within(start, end, now, until))
-    return busy
+        away[patient].append(_within(start, end, now, until))
+    return {
+        str(course.uuid): Busy(
+            [span for owner, span in visits[course.patient_id] if owner != course.pk], away[course.patient_id]
+        )
+        for course in courses
+    }
 
 
 def _within(start: datetime, end: datetime, now: datetime, until: datetime) -> Interval:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from scheduling import engine
 from scheduling.disruptions.attempts import Solved, find_places
-from scheduling.disruptions.posing import Case, Others, read_cases, read_given
+from scheduling.disruptions.posing import Case, Others, one_for_each, read_cases, read_given
 from scheduling.disruptions.question import Disruption, find_hit, pose_disruption, pose_lead
 from scheduling.explaining import say_why
 from scheduling.models import Course, Session
@@ -132,7 +132,7 @@ def _answer_all(empty: Replanning, problem: engine.Problem, cases: Sequence[Case
     least = engine.least_moves(_let_move(problem, cases))
     solved = _stay_near(problem, cases)
     # What is out of place keeps its other seats until it is placed: nobody is put there meanwhile.
-    others = Others(problem, now=now)
+    others = Others(problem, cases, now=now)
     for key, found in solved.items():
         others.keep(problem.course(key), found.plan.sessions)
     _place_left(others, [case for case in cases if case.id not in solved], solved, now)
@@ -158,11 +158,12 @@ def _place_left(others: Others, cases: Sequence[Case], solved: dict[str, Solved]
 
 def _let_move(problem: engine.Problem, cases: Sequence[Case]) -> engine.Problem:
     hit = {case.id: case.hit for case in cases}
-    return replace(problem, courses=tuple(unlock(course, hit[course.id]) for course in problem.courses))
+    return replace(problem, courses=tuple(unlock(course, hit.get(course.id, ())) for course in problem.courses))
 
 
 def _stay_near(problem: engine.Problem, cases: Sequence[Case]) -> dict[str, Solved]:
-    """All courses at once, where only what is hit may move: on another seat, or at another time within its gaps."""
+    """All patients at once, where only what is hit may move: on another seat, or at another time within its gaps."""
+    cases = one_for_each(cases)
     posed = _let_move(problem, cases)
     found = {plan.id: plan for plan in engine.plan(posed, time_limit=TOGETHER, reasons=False).courses}
     return {

@@ -17,7 +17,7 @@ from scheduling.disruptions.words import summarize
 from scheduling.findings import explain
 from scheduling.locking import booking_transaction, lock_courses, lock_resources, retried
 from scheduling.messages import outbox
-from scheduling.models import Change, ChangeKind, Course, Hold, Session
+from scheduling.models import Change, ChangeKind, Course, Session
 from scheduling.posing import Key
 from scheduling.refusals import BookingRefused, refuse
 from scheduling.replanning import renumber
@@ -107,16 +107,9 @@ def _move(courses: Sequence[Course], agreed: Mapping[int, Agreed], site: Site, *
     whole = replace(problem, courses=tuple(one.posed for one in found))
     if broken := engine.check(whole, engine.Result(tuple(one.plan for one in found), 0)):
         raise BookingRefused([*refuse(NOT_ANY_MORE, rule="changed").refusals, *explain(broken, whole, site=site)])
-    # All leave before anybody comes: a visit of one course may take the seat that another one's gives up.
-    Hold.objects.filter(session__in=[row.pk for one in found for row in _loose_rows(one)]).delete()
     moved = move_together([_moving(case, whole, one, now=now) for case, one in zip(cases, found, strict=True)], now=now)
     for case, told in zip(cases, moved, strict=True):
         _finish(case.course, agreed[case.course.pk], told, now=now)
-
-
-def _loose_rows(found: Solved) -> list[Session]:
-    """The visits that take another time or other seats."""
-    return [found.rows[at.key] for at in found.posed.current]
 
 
 def _spans_of(cases: Sequence[Case], agreed: Mapping[int, Agreed]) -> dict[str, list[engine.Interval]]:

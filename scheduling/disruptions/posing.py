@@ -93,27 +93,50 @@ def cut_shape(protocol: engine.Protocol, course: engine.Course) -> engine.Protoc
     return replace(protocol, tracks=tracks, links=links_among(protocol.links, tracks))
 
 
-class Others:
-    """What every course of a problem has on the seats, kept as bookings for the sake of the one that is planned."""
+def one_for_each(cases: Iterable[Case]) -> list[Case]:
+    """The first course of each patient: those of one patient are planned one after the other, never side by side."""
+    first: dict[int, Case] = {}
+    for case in cases:
+        first.setdefault(case.course.patient_id, case)
+    return list(first.values())
 
-    def __init__(self, problem: engine.Problem, *, now: datetime) -> None:
+
+class Others:
+    """What every course of a problem has on the seats, kept as bookings for the sake of the one that is planned.
+
+    Of the other courses of the same patient the time of every visit is kept too.
+    """
+
+    def __init__(self, problem: engine.Problem, cases: Iterable[Case], *, now: datetime) -> None:
         self.problem, self.now = problem, now
+        self.patients = {case.id: case.course.patient_id for case in cases}
         self.taken: dict[str, list[engine.Booking]] = {}
+        self.spans: dict[str, list[engine.Interval]] = {}
         for course in problem.courses:
             self.keep(course, course.locked)
 
     def keep(self, course: engine.Course, sessions: Iterable[engine.PlacedSession]) -> None:
         """This is what the course has from now on."""
-        ahead = (at for at in sessions if at.start > self.now - ONE_DAY)
+        ahead = [at for at in sessions if at.start > self.now - ONE_DAY]
         self.taken[course.id] = bookings_of(self.problem, course, ahead)
+        # A number that was given up is posed without the seats that its visit needs: nobody comes then.
+        visits = ((at, self.problem.protocol_of(course).visit_of(*at.key)) for at in ahead)
+        self.spans[course.id] = [
+            engine.Interval(at.start, at.start + timedelta(minutes=visit.minutes))
+            for at, visit in visits
+            if at.holds or not visit.holds
+        ]
 
     def leave(self, course_id: str) -> engine.Problem:
         """The problem of one course as it is posed, beside all others."""
         course = self.problem.course(course_id)
         others = (booking for key, taken in self.taken.items() if key != course_id for booking in taken)
+        same = [key for key, patient in self.patients.items() if patient == self.patients[course_id]]
+        elsewhere = tuple(span for key in same if key != course_id for span in self.spans[key])
+        busy = replace(course, unavailable=(*course.unavailable, *elsewhere), engaged=(*course.engaged, *elsewhere))
         return replace(
             self.problem,
-            courses=(course,),
+            courses=(busy,),
             protocols={course.protocol: self.problem.protocol_of(course)},
             bookings=(*self.problem.bookings, *others),
         )

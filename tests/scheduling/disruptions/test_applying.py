@@ -19,8 +19,9 @@ from django.db import connection, transaction
 from clinic.models import Closure, Outage, Resource, Site, User
 from scheduling.changes import freed_spans, undo_change, why_not_undo
 from scheduling.disruptions.answer import Replanning, propose_replanning
-from scheduling.disruptions.applying import CHANGED, TWICE, agree, apply_replanning
+from scheduling.disruptions.applying import CHANGED, TWICE, Agreed, AgreedMove, agree, apply_replanning
 from scheduling.disruptions.question import Disruption, Span
+from scheduling.engine import PlacedHold
 from scheduling.messages.delivery import deliver_due
 from scheduling.models import Change, Course, Notice, Session
 from scheduling.moving import cancel_session
@@ -29,10 +30,10 @@ from scheduling.row_states import read_courses, read_sessions
 from tests import factories
 from tests.factories import NOW
 from tests.scheduling.background import wait_for
-from tests.scheduling.calendar import at, make_tms
+from tests.scheduling.calendar import at, make_course, make_tms, mark_booked, put_session
 from tests.scheduling.disruptions.busy_site import fill_site
 from tests.scheduling.disruptions.judged import judge_booked, judge_proposal
-from tests.scheduling.disruptions.test_proposing import book
+from tests.scheduling.disruptions.test_proposing import ONCE, book
 from tests.scheduling.test_storm import at_once, sort_out
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +182,60 @@ def test_visits_that_somebody_has_changed_since_are_refused_and_nothing_is_writt
     with pytest.raises(BookingRefused, match=CHANGED):
         apply(found, now=LATER + MINUTE, by=clerk)
     assert rows() == before
+
+
+def test_two_courses_trade_seats_and_undoing_trades_them_back(site: Site, clerk: User) -> None:
+    """Each goes where the other one is: both leave before either comes."""
+    chair = factories.make_resource(site=site, kind="chair", name="Chair 1")
+    version = factories.make_protocol(phases=(ONCE,))
+    times = [at(site, 2, 9), at(site, 2, 10)]
+    visits = []
+    for start in times:
+        course = mark_booked(make_course(patient=factories.make_patient(site=site), version=version))
+        visits.append(put_session(course, number=1, start=start, seats=(chair,)))
+    before = rows()
+    seat = PlacedHold("chair", str(chair.pk), 0)
+    agreed = [
+        Agreed(visit.course_id, None, (AgreedMove(visit.pk, visit.changed_at, 1, start, (seat,)),))
+        for visit, start in zip(visits, reversed(times), strict=True)
+    ]
+    change = apply_replanning(Disruption(site), agreed, now=LATER, by=clerk)
+    assert change is not None
+    assert [Session.objects.get(pk=visit.pk).start for visit in visits] == [*reversed(times)]
+    assert [[hold.start for hold in visit.holds.all()] for visit in visits] == [[start] for start in reversed(times)]
+    undo_change(change, now=LATER + MINUTE, by=clerk)
+    assert rows() == before
+
+
+def test_two_courses_of_one_patient_never_put_them_in_two_places_at_once(site: Site, clerk: User) -> None:
+    """Both visits of Wednesday go to another day, on which either chair is free at the preferred time."""
+    chairs = [factories.make_resource(site=site, kind="chair", name=f"Chair {n}") for n in (1, 2)]
+    patient, version = factories.make_patient(site=site), factories.make_protocol(phases=(ONCE,))
+    for number, chair in enumerate(chairs):
+        course = mark_booked(make_course(patient=patient, version=version))
+        put_session(course, number=1, start=at(site, 2, 9, 30 * number), seats=(chair,))
+    day = at(site, 2, 9).date()
+    found = propose_replanning(Disruption(site, closed=(day, day)), now=LATER)
+    assert (len(found.placed), found.moved) == (2, 2)
+    apply(found, now=LATER, by=clerk)
+    starts = [row.start for row in Session.objects.order_by("start")]
+    assert starts[1] - starts[0] >= timedelta(minutes=30)
+
+
+def test_two_daily_courses_of_one_patient_end_side_by_side(site: Site, clerk: User) -> None:
+    """What has to go is put at the end of each, one course after the other."""
+    for number in (1, 2):
+        factories.make_resource(site=site, kind="tms_device", name=f"TMS {number}")
+        factories.make_resource(site=site, kind="tms_operator", name=f"Operator {number}")
+    patient = factories.make_patient(site=site)
+    courses = [book(patient, make_tms()) for _ in range(2)]
+    deliver_due(now=LATER - 30 * MINUTE)
+    day = at(site, 14, 12).date()
+    assert [course.sessions.filter(local_date=day).count() for course in courses] == [1, 1]
+    found = propose_replanning(Disruption(site, closed=(day, day)), now=LATER)
+    assert (len(found.placed), found.moved) == (2, 2)
+    apply(found, now=LATER, by=clerk)
+    assert Session.objects.filter(local_date=day).count() == 0
 
 
 def test_seats_that_were_taken_since_are_refused_and_nothing_is_written(
