@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from clinic.models import Site, User
 from scheduling.desk.history import HistoryAdmin
+from scheduling.desk.labels import NamedDateTimes
 from scheduling.desk.searches import SearchingAdmin
 
 
@@ -28,7 +29,7 @@ def badge(state: str, text: str) -> SafeString:
     return format_html('<span class="badge {}">{}</span>', state, text)
 
 
-class SiteScopedAdmin(SearchingAdmin, HistoryAdmin):
+class SiteScopedAdmin(SearchingAdmin, HistoryAdmin, NamedDateTimes):
     """Rows whose site, found over `site_path`, is one of the user's; a row elsewhere answers 404.
 
     Override `get_queryset` (and call super) only to add to it, and `limit_to_sites` where one path is not enough.

@@ -21,6 +21,7 @@ from scheduling.desk.asking import AskingAdmin, Doubt
 from scheduling.desk.base import staff_of
 from scheduling.desk.contact_acts import DO, act_on_contact, describe_contact
 from scheduling.desk.find_patients import find_patients
+from scheduling.desk.labels import NamedTable
 from scheduling.models import Course
 from scheduling.words import say_date
 
@@ -49,9 +50,8 @@ class PatientForm(forms.ModelForm):
         return values
 
 
-class AbsenceInline(admin.TabularInline):
+class AbsenceInline(NamedTable):
     model = PatientAbsence
-    extra = 0
     verbose_name = "absence"
     verbose_name_plural = "absences: journeys, operations"
 

@@ -24,6 +24,7 @@ from protocols.models import (
     VisitType,
 )
 from scheduling.desk.base import SiteScopedAdmin, staff_of
+from scheduling.desk.labels import NamedTable
 from scheduling.desk.protocols import page_of
 
 
@@ -123,10 +124,8 @@ class DraftPartAdmin(WithinVersion, SiteScopedAdmin):
         raise Http404  # the page of the version is the list
 
 
-class PartInline(WithinVersion, admin.TabularInline):
+class PartInline(WithinVersion, NamedTable):
     """Rows of a part of a draft; the form around them has checked that it is one."""
-
-    extra = 0
 
 
 class StageInline(PartInline):

@@ -12,20 +12,19 @@ from django.http import HttpRequest
 from clinic.models import Outage, Resource, ResourceHours, ResourceKind, Site
 from scheduling.desk.asking import GuardedAdmin
 from scheduling.desk.history import HistoryAdmin
+from scheduling.desk.labels import NamedTable
 from scheduling.desk.searches import SearchingAdmin
 
 
-class HoursInline(admin.TabularInline):
+class HoursInline(NamedTable):
     model = ResourceHours
     fields = ("weekday", "opens_at", "closes_at")
     verbose_name = "working time"
-    extra = 0
     verbose_name_plural = "working hours (none: whenever the site is open)"
 
 
-class OutageInline(admin.TabularInline):
+class OutageInline(NamedTable):
     model = Outage
-    extra = 0
 
 
 @admin.register(Resource)

@@ -16,6 +16,7 @@ from clinic.forms import TimezoneInput
 from clinic.models import Closure, ExtraOpening, Site, SiteHours
 from clinic.public_holidays import PublicHoliday, list_public_holidays, validate_region
 from scheduling.desk.asking import GuardedAdmin, doubt_of
+from scheduling.desk.labels import NamedTable
 from scheduling.impact import SessionsStranded, guard_booked_sessions
 from scheduling.messages.discretion import refuse_clinical_address, refuse_clinical_words
 from scheduling.words import count_of, say_short_day
@@ -48,22 +49,19 @@ class SiteForm(forms.ModelForm):
         return cleaned
 
 
-class HoursInline(admin.TabularInline):
+class HoursInline(NamedTable):
     model = SiteHours
     fields = ("weekday", "opens_at", "closes_at")
     verbose_name = "opening"
-    extra = 0
 
 
-class ClosureInline(admin.TabularInline):
+class ClosureInline(NamedTable):
     model = Closure
-    extra = 0
 
 
-class ExtraOpeningInline(admin.TabularInline):
+class ExtraOpeningInline(NamedTable):
     model = ExtraOpening
     fields = ("date", "opens_at", "closes_at")
-    extra = 0
 
 
 @admin.register(Site)
