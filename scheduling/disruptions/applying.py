@@ -20,11 +20,12 @@ from scheduling.messages import outbox
 from scheduling.models import Change, ChangeKind, Course, Session
 from scheduling.posing import Key
 from scheduling.refusals import BookingRefused, refuse
-from scheduling.replanning import renumber
+from scheduling.replanning import may_move, renumber
 from scheduling.shifting import Moving, move_together
 
 CHANGED = "Somebody has changed one of these visits since this was shown. Nothing was changed; please look again."
 TWICE = "This is written down already: somebody was faster. Nothing was changed; please look again."
+BEGUN = "One of these visits has begun since this was shown. Nothing was changed; please look again."
 NOT_ANY_MORE = "The visits cannot be moved as they were shown any more. Nothing was changed; please look again."
 
 
@@ -103,7 +104,7 @@ def _write_down(disruption: Disruption, current: Recording) -> None:
 def _move(courses: Sequence[Course], agreed: Mapping[int, Agreed], site: Site, *, now: datetime) -> None:
     cases = cases_of(courses)
     problem = pose_lead(read_given(cases, now=now), now=now, hit=_spans_of(cases, agreed))
-    found = [_as_agreed(problem, case, agreed[case.course.pk]) for case in cases]
+    found = [_as_agreed(problem, case, agreed[case.course.pk], now) for case in cases]
     whole = replace(problem, courses=tuple(one.posed for one in found))
     if broken := engine.check(whole, engine.Result(tuple(one.plan for one in found), 0)):
         raise BookingRefused([*refuse(NOT_ANY_MORE, rule="changed").refusals, *explain(broken, whole, site=site)])
@@ -124,13 +125,15 @@ def _spans_of(cases: Sequence[Case], agreed: Mapping[int, Agreed]) -> dict[str, 
     }
 
 
-def _as_agreed(problem: engine.Problem, case: Case, agreed: Agreed) -> Solved:
+def _as_agreed(problem: engine.Problem, case: Case, agreed: Agreed, now: datetime) -> Solved:
     """The course as it stands now, with the visits where they were agreed to go."""
     moves = {move.session_id: move for move in agreed.moves}
     by_pk = {row.pk: row for row in case.rows.values()}
     for move in agreed.moves:
         if move.session_id not in by_pk or by_pk[move.session_id].changed_at != move.seen_at:
             raise refuse(CHANGED, rule="changed")
+        if move.start != by_pk[move.session_id].start and not may_move(by_pk[move.session_id], now):
+            raise refuse(BEGUN, rule="status")
     course = problem.course(case.id)
     was = {at.key: at for at in course.locked}
     pairs: list[tuple[engine.PlacedSession, engine.PlacedSession]] = []

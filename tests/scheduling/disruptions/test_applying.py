@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from clinic.models import Closure, Outage, Resource, Site, User
 from scheduling.changes import freed_spans, undo_change, why_not_undo
 from scheduling.disruptions.answer import Replanning, propose_replanning
-from scheduling.disruptions.applying import CHANGED, TWICE, Agreed, AgreedMove, agree, apply_replanning
+from scheduling.disruptions.applying import BEGUN, CHANGED, TWICE, Agreed, AgreedMove, agree, apply_replanning
 from scheduling.disruptions.question import Disruption, Span
 from scheduling.engine import PlacedHold
 from scheduling.messages.delivery import deliver_due
@@ -181,6 +181,24 @@ def test_visits_that_somebody_has_changed_since_are_refused_and_nothing_is_writt
     before = rows()
     with pytest.raises(BookingRefused, match=CHANGED):
         apply(found, now=LATER + MINUTE, by=clerk)
+    assert rows() == before
+
+
+def test_a_visit_that_has_begun_since_it_was_shown_is_not_moved(site: Site, device: Resource, clerk: User) -> None:
+    """The patient may sit there, although nobody has recorded it."""
+    course = mark_booked(
+        make_course(
+            patient=factories.make_patient(site=site),
+            version=factories.make_protocol(phases=(ONCE,), needs=("tms_device",)),
+        )
+    )
+    visit = put_session(course, number=1, start=at(site, 1, 9), seats=(device,))
+    disruption = Disruption(site, (Span(device, at(site, 1, 8), at(site, 2, 0)),))
+    found = propose_replanning(disruption, now=visit.start - 5 * MINUTE)
+    assert found.moved == 1
+    before = rows()
+    with pytest.raises(BookingRefused, match=BEGUN):
+        apply(found, now=visit.start + MINUTE, by=clerk)
     assert rows() == before
 
 
