@@ -76,6 +76,8 @@ def _read_span(wanted: Wanted, site: Site, now: datetime) -> tuple[datetime, dat
         raise Unreadable("It would be over before it begins: choose a later end.")
     if end > now + FURTHEST:
         raise Unreadable("Choose an end within a year.")
+    if start < now - FURTHEST:
+        raise Unreadable("Choose a start within the last year.")
     return max(start, now) if wanted.when != TIMES else start, end
 
 

@@ -209,3 +209,11 @@ def test_the_queries_of_a_proposal_do_not_grow_with_the_courses(
 
 
 QUERIES = 32
+
+
+@pytest.mark.parametrize("begins", ["0001-01-01T00:00", "0002-01-01T00:00", "2025-01-01T00:00"])
+def test_a_start_that_cannot_be_meant_is_asked_for_again(at_desk, course, chair, begins):
+    times = {"from": begins, "to": f"{NOW + timedelta(days=2):%Y-%m-%d}T10:00"}
+    page = ask(at_desk, f"resource:{chair.pk}", "times", **times)
+    assert told(page) == ["Choose a start within the last year."]
+    assert "token" not in page.context
