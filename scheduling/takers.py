@@ -7,7 +7,7 @@ first visit the whole course may come earlier with it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -38,6 +38,8 @@ LOOKED_AT = 12
 """So many of the list are looked at in one go: for each of them the engine plans."""
 TIME_LIMIT = 1.0
 DAYS_TRIED, STARTS_TRIED = 2, 3
+INSTEAD = 3
+"""So many further plans are looked at for who has declined one."""
 PAUSED = (CourseStatus.PAUSED,)
 Freed = Mapping[str, Sequence[Interval]]
 """By kind of resource the time that was set free; empty where every place counts."""
@@ -121,14 +123,25 @@ def _find_course(entry: WaitingEntry, freed: Freed, now: datetime) -> Taker | No
     found: Taker | None = None
     for course in _wishes(entry.course, freed, since):
         read_at = since - timedelta(minutes=course.site.lead_minutes)
-        proposal = propose_course(course, now=read_at, time_limit=TIME_LIMIT)
-        if not proposal.is_planned:
+        proposal = _propose(course, declined, read_at)
+        if proposal is None:
             continue
-        start, filled = min(at.start for at in proposal.plan.sessions), fill_of_plan(proposal, freed)
+        start, filled = _begin_of(proposal), fill_of_plan(proposal, freed)
         is_better = filled > (found.filled_minutes if found else 0)
-        if start not in declined and (is_better or not freed):
+        if is_better or not freed:
             found = Taker(entry, start, filled, proposal=proposal)
     return found
+
+
+def _propose(course: Course, declined: Collection[datetime], now: datetime) -> Proposal | None:
+    """The cheapest plan that they have not declined: who said no to one is offered another."""
+    best = propose_course(course, now=now, time_limit=TIME_LIMIT, alternatives=INSTEAD if declined else 0)
+    plans = (plan for plan in (best, *best.alternatives) if plan.is_planned)
+    return next((plan for plan in plans if _begin_of(plan) not in declined), None)
+
+
+def _begin_of(proposal: Proposal) -> datetime:
+    return min(at.start for at in proposal.plan.sessions)
 
 
 def _wishes(course: Course, freed: Freed, since: datetime) -> Iterator[Course]:
