@@ -38,11 +38,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Trail:
-    """The rows of `model` whose history is wanted: those with this primary key, or that point at it by `link`."""
+    """The rows of `model` whose history is wanted: those with this primary key, or that point at it by `link`.
+
+    `hidden` fields are left out, whatever the reader's rights on the rows.
+    """
 
     model: type[Model]
     pk: Any
     link: str = ""
+    hidden: frozenset[str] = frozenset()
 
 
 def read_history(trails: Iterable[Trail]) -> list[Change]:
@@ -144,7 +148,7 @@ class _Values:
 def _fields(trail: Trail) -> list[Field[Any, Any]]:
     """The fields that are kept in the events and say something to staff."""
     event_model: Any = _event_model(trail)
-    kept = {field.name for field in event_model._meta.fields} - LEFT_OUT - {trail.link}
+    kept = {field.name for field in event_model._meta.fields} - LEFT_OUT - {trail.link} - trail.hidden
     return [field for field in trail.model._meta.fields if field.name in kept]
 
 

@@ -36,6 +36,7 @@ class CourseAdmin(SiteScopedAdmin):
     search_fields = ("patient__family_name",)
     search_help_text = "Name, phone number or birth date of the patient"
     history_links = ((Session, "course"), (CourseDecision, "course"), (GateRecord, "course"))
+    history_guarded = {CourseDecision: {"note": "scheduling.view_decision_note"}}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("patient__home_site", "site", "version__protocol")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -20,6 +22,8 @@ class HistoryAdmin(admin.ModelAdmin):
     """Shows what happened to the row, to the rows of its inlines, and to those of `history_links`."""
 
     history_links: tuple[tuple[type[Any], str], ...] = ()
+    history_guarded: Mapping[type[Any], Mapping[str, str]] = {}
+    """By model, fields that are shown only with a permission of their own."""
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -29,7 +33,8 @@ class HistoryAdmin(admin.ModelAdmin):
             raise Http404
         if not self.has_view_or_change_permission(request, row):
             raise PermissionDenied
-        page = Paginator(read_history(self.list_trails(row)), CHANGES_A_PAGE).get_page(request.GET.get("page"))
+        trails = [self.guard(trail, request) for trail in self.list_trails(row)]
+        page = Paginator(read_history(trails), CHANGES_A_PAGE).get_page(request.GET.get("page"))
         context = {
             **self.admin_site.each_context(request),
             "title": f"History of {self.name_of(row)}",
@@ -43,6 +48,10 @@ class HistoryAdmin(admin.ModelAdmin):
     def name_of(self, row: Any) -> str:
         """What staff call the row; override where its own name has codes in it."""
         return str(row)
+
+    def guard(self, trail: Trail, request: HttpRequest) -> Trail:
+        guarded = self.history_guarded.get(trail.model, {})
+        return replace(trail, hidden=frozenset(f for f, needed in guarded.items() if not request.user.has_perm(needed)))
 
     def list_trails(self, row: Any) -> list[Trail]:
         links = [

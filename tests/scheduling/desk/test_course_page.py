@@ -103,9 +103,13 @@ def test_what_a_clinician_noted_is_not_for_the_front_desk(at_desk, clinician, cl
         decided_at=factories.NOW,
         decided_by=clinician,
     )
-    assert "Sleeps better" not in at_desk.get(page_of(course)).content.decode()
-    at_desk.force_login(clinician)
-    assert "Sleeps better" in at_desk.get(page_of(course)).content.decode()
+    history = reverse("admin:scheduling_course_history", args=[course.pk])
+    for page in (page_of(course), history):
+        at_desk.force_login(clerk)
+        shown = at_desk.get(page).content.decode()
+        assert "Sleeps better" not in shown and "Does it help?" in shown
+        at_desk.force_login(clinician)
+        assert "Sleeps better" in at_desk.get(page).content.decode()
 
 
 def test_messages_are_listed_with_their_state(at_desk, course):
