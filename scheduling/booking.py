@@ -19,6 +19,7 @@ from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.answers import settle_answers
 from scheduling.changes import recording
+from scheduling.course_change import CourseChange, VisitShift, refuse_unless_shown
 from scheduling.departures import departures_of
 from scheduling.engine import CoursePlan, Interval
 from scheduling.findings import refusals_of
@@ -259,12 +260,27 @@ def record_infeasible(course_id: int, proposal: Proposal) -> Course:
     return course
 
 
+def propose_stop(course: Course, *, now: datetime) -> CourseChange:
+    """The visits to come that a stop gives up. Only reads."""
+    to_come = course.sessions.to_come(now=now).select_related("track")
+    return CourseChange(
+        course, tuple(VisitShift(row.track.name, row.number, row.start, None, row.pk) for row in to_come)
+    )
+
+
 @retried
-def stop_course(course: Course, *, reason: str, now: datetime, by: User | None = None) -> Course:
-    """End the course and cancel what is to come; asked twice, return it as it is."""
+def stop_course(
+    course: Course, *, reason: str, now: datetime, by: User | None = None, expected: str | None = None
+) -> Course:
+    """End the course and cancel what is to come; asked twice, return it as it is.
+
+    With `expected`, the fingerprint of what was shown, exactly that is given up, or nothing is changed.
+    """
     with booking_transaction():
         course = lock_course(course.pk)
         if course.status not in {CourseStatus.STOPPED, CourseStatus.FINISHED}:
+            if expected is not None:
+                refuse_unless_shown(propose_stop(course, now=now), expected)
             with recording([course], kind=ChangeKind.STOPPED, summary="Course stopped", now=now, by=by):
                 stop_locked(course, reason=reason, now=now, by=by)
     return course

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from protocols.models import DecisionPoint
+from protocols.models import DecisionPoint, Phase
 from protocols.models.decision import DecisionMode
+from scheduling.booking import propose_stop
 from scheduling.course_change import CourseChange, VisitShift, order_shifts
-from scheduling.decisions import repeat_period
 from scheduling.extension import propose_beyond
 from scheduling.models import Course
 from scheduling.models.course import DecisionOutcome
@@ -36,9 +36,12 @@ def propose_decision(course: Course, point: DecisionPoint, *, outcome: str, now:
     return CourseChange(course, order_shifts(shifts))
 
 
-def propose_stop(course: Course, *, now: datetime) -> CourseChange:
-    """The visits to come that a stop gives up."""
-    to_come = course.sessions.to_come(now=now).select_related("track")
-    return CourseChange(
-        course, tuple(VisitShift(row.track.name, row.number, row.start, None, row.pk) for row in to_come)
-    )
+def repeat_period(course: Course, point: DecisionPoint) -> None:
+    """The last period before the point once more, as often as it is decided; not saved yet."""
+    last = 0
+    for phase in Phase.objects.filter(track=point.track_id, open_ended=False).order_by("position"):
+        last += phase.periods * phase.per_period
+        if point.after_number <= last:
+            key = f"{point.track.name}/{point.after_number}"
+            course.added_visits = {**course.added_visits, key: course.added_visits.get(key, 0) + phase.per_period}
+            return

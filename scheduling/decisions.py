@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from clinic.models import User
-from protocols.models import DecisionPoint, Phase
+from protocols.models import DecisionPoint
 from protocols.models.decision import DecisionMode
 from scheduling.booking import stop_locked
 from scheduling.changes import recording
+from scheduling.course_change import refuse_unless_shown
+from scheduling.deciding_ahead import propose_decision, repeat_period
 from scheduling.departures import decided_after
 from scheduling.extension import book_beyond
 from scheduling.locking import booking_transaction, lock_course, retried
@@ -21,15 +23,23 @@ UNDER_WAY = (CourseStatus.BOOKED, CourseStatus.RUNNING)
 
 
 def decide(
-    course: Course, decision_point: DecisionPoint, *, outcome: str, now: datetime, by: User, note: str = ""
+    course: Course,
+    decision_point: DecisionPoint,
+    *,
+    outcome: str,
+    now: datetime,
+    by: User,
+    note: str = "",
+    expected: str | None = None,
 ) -> CourseDecision:
     """Record the outcome (a DecisionOutcome), then book what lies beyond the point, or stop the course.
 
     After a step back at a point that blocks, the period before it is booked once more, and the point is due again after
     that. Where the visits cannot be booked, the decision stands, the course says why (`plan_message`), and the periodic
-    extension tries again.
+    extension tries again. With `expected`, the fingerprint of what was shown, it is refused where something else would
+    be booked or given up by now.
     """
-    decision, change = _record(course, decision_point, outcome=outcome, note=note, now=now, by=by)
+    decision, change = _record(course, decision_point, outcome=outcome, note=note, expected=expected, now=now, by=by)
     if outcome != DecisionOutcome.STOP and decision_point.mode == DecisionMode.BLOCKING:
         book_beyond(course.pk, now=now, by=by, into=change)
     return decision
@@ -37,7 +47,14 @@ def decide(
 
 @retried
 def _record(
-    course: Course, point: DecisionPoint, *, outcome: str, note: str, now: datetime, by: User
+    course: Course,
+    point: DecisionPoint,
+    *,
+    outcome: str,
+    note: str,
+    expected: str | None,
+    now: datetime,
+    by: User,
 ) -> tuple[CourseDecision, Change | None]:
     if outcome not in DecisionOutcome.values:
         raise refuse("Decide to continue, to step back or to stop.", rule="decision")
@@ -53,6 +70,8 @@ def _record(
             raise refuse(f"This was decided before: {found.get_outcome_display().lower()}.", rule="decision")
         if course.status not in UNDER_WAY:
             raise refuse(f"The course is {course.get_status_display().lower()}.", rule="status")
+        if expected is not None:
+            refuse_unless_shown(propose_decision(course, point, outcome=outcome, now=now), expected)
         decision = found or CourseDecision(course=course, decision_point=point)
         kind = ChangeKind.STOPPED if outcome == DecisionOutcome.STOP else ChangeKind.ADDED
         summary = f"Decided: {DecisionOutcome(outcome).label.lower()}"
@@ -66,17 +85,6 @@ def _record(
             if outcome == DecisionOutcome.STOP:
                 stop_locked(course, reason="Stopped at a decision point", now=now, by=by)
     return decision, kept.change
-
-
-def repeat_period(course: Course, point: DecisionPoint) -> None:
-    """The last period before the point once more, as often as it is decided; not saved yet."""
-    last = 0
-    for phase in Phase.objects.filter(track=point.track_id, open_ended=False).order_by("position"):
-        last += phase.periods * phase.per_period
-        if point.after_number <= last:
-            key = f"{point.track.name}/{point.after_number}"
-            course.added_visits = {**course.added_visits, key: course.added_visits.get(key, 0) + phase.per_period}
-            return
 
 
 def due_decisions(course: Course, *, now: datetime) -> list[DecisionPoint]:

@@ -10,9 +10,9 @@ from clinic.models import User
 from protocols.models import DecisionPoint
 from protocols.models.visit import Place
 from scheduling.adding import add_visit, propose_added
-from scheduling.booking import stop_course
-from scheduling.course_change import CourseChange, refuse_unless_shown
-from scheduling.deciding_ahead import propose_decision, propose_stop
+from scheduling.booking import propose_stop, stop_course
+from scheduling.course_change import CourseChange
+from scheduling.deciding_ahead import propose_decision
 from scheduling.decisions import decide
 from scheduling.desk.changing_page import Act, Shown
 from scheduling.desk.course_change_forms import (
@@ -38,8 +38,7 @@ TOLD = "The patient is told within a few minutes."
 
 def stop_act(course: Course, data: Any, query: Query, today: date) -> Act:
     def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
-        refuse_unless_shown(propose_stop(course, now=now), expected)
-        stop_course(course, reason=values["reason"], now=now, by=by)
+        stop_course(course, reason=values["reason"], expected=expected, now=now, by=by)
 
     return Act(
         heading=f"Stop the course of {course.patient.full_name}?",
@@ -62,9 +61,7 @@ def decision_act(course: Course, point: DecisionPoint, data: Any, outcome: str) 
     """Asked with an outcome, its plan is shown at once."""
 
     def do(values: dict[str, Any], expected: str, now: datetime, by: User) -> None:
-        chosen = values["outcome"]
-        refuse_unless_shown(propose_decision(course, point, outcome=chosen, now=now), expected)
-        decide(course, point, outcome=chosen, note=values["note"], now=now, by=by)
+        decide(course, point, outcome=values["outcome"], note=values["note"], expected=expected, now=now, by=by)
 
     is_known = outcome in DecisionOutcome.values
     return Act(

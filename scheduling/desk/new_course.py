@@ -20,8 +20,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import Patient, User
-from scheduling.booking import book_course, record_infeasible, request_course
-from scheduling.deciding_ahead import propose_stop
+from scheduling.booking import book_course, propose_stop, record_infeasible, request_course
 from scheduling.desk.acting import find_row, refusals_told
 from scheduling.desk.base import staff_of
 from scheduling.desk.booking_hints import decisions_ahead, needed_before_booking, other_courses

@@ -2,12 +2,15 @@
 
 import pytest
 
+from clinic.models import Closure
 from protocols.models import DecisionPoint, ProtocolVersion
-from scheduling.booking import book_course
+from scheduling.booking import book_course, propose_stop, stop_course
 from scheduling.deciding_ahead import propose_decision
 from scheduling.decisions import decide
 from scheduling.models import Course, Session
+from scheduling.moving import cancel_session
 from scheduling.planning import propose_course
+from scheduling.refusals import BookingRefused
 from tests import factories
 from tests.scheduling import calendar
 
@@ -68,3 +71,29 @@ def test_where_nothing_fits_it_can_be_decided_all_the_same(course, site, now):
     assert (shown.is_possible, shown.shifts) == (True, ())
     assert shown.notes[0].startswith("The decision stands, but nothing can be booked for it yet: ")
     assert Course.objects.get(pk=course.pk).plan_message == ""
+
+
+@pytest.mark.parametrize("outcome", ["continue", "stop"])
+def test_what_was_shown_is_decided_or_nothing(course, clinician, now, outcome):
+    """Somebody changes the visits between the look and the click."""
+    point = course.version.decision_points.get()
+    shown = propose_decision(course, point, outcome=outcome, now=now)
+    last = course.sessions.get(number=4)
+    if outcome == "stop":
+        cancel_session(last, reason="asked", now=now)
+    else:
+        Closure.objects.create(site=course.site, first_on=shown.shifts[0].new_start.date(), last_on=factories.a_day(60))
+    before = rows_of(course)
+    with pytest.raises(BookingRefused, match="not what was shown"):
+        decide(course, point, outcome=outcome, expected=shown.fingerprint, now=now, by=clinician)
+    assert (rows_of(course), course.decisions.count()) == (before, 0)
+
+
+def test_a_stop_gives_up_what_was_shown_or_nothing(course, now):
+    shown = propose_stop(course, now=now)
+    cancel_session(course.sessions.get(number=4), reason="asked", now=now)
+    with pytest.raises(BookingRefused, match="not what was shown"):
+        stop_course(course, reason="Moved away", expected=shown.fingerprint, now=now)
+    assert Course.objects.get(pk=course.pk).status == "booked"
+    stop_course(course, reason="Moved away", expected=propose_stop(course, now=now).fingerprint, now=now)
+    assert Course.objects.get(pk=course.pk).status == "stopped"
