@@ -147,6 +147,8 @@ def _book(
         there = {(name, number) for name, number in course.sessions.values_list("track__name", "number")}
         if course.status not in GOING_ON or there & missing:
             return []  # somebody else was faster
+        if into is not None and Change.objects.filter(pk=into.pk).exclude(undone_at=None).exists():
+            return []  # the decision was taken back meanwhile
         with _recorded(course, into, now=now, by=by):
             course.shift_days = proposal.course.shift_days
             sessions = book_plan(course, proposal.plan, now=now, by=by)

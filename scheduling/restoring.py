@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from clinic.models import User
 from scheduling.answers import reopen_answers
+from scheduling.course_faults import find_faults
 from scheduling.impact import find_stranded_among
 from scheduling.messages.undoing import change_undone
 from scheduling.models import (
@@ -22,8 +25,9 @@ from scheduling.models import (
     Session,
 )
 from scheduling.models.change import ChangeKind
+from scheduling.models.driver import SETTLED as AGREED
 from scheduling.models.session import GONE
-from scheduling.refusals import BookingRefused, Refusal
+from scheduling.refusals import BookingRefused, Refusal, refuse
 from scheduling.row_states import (
     COURSE,
     DECISION,
@@ -43,8 +47,15 @@ from scheduling.settling import SETTLED, settle_course
 CHANGED_SINCE = "Somebody has changed these visits since. Change them anew instead."
 BEGUN = "One of these visits has begun by now, so this cannot be undone any more."
 PAST = "One of the times from before is past by now, so this cannot be undone any more."
+EXTENDED = (
+    "The course has been planned further since, so this cannot be undone any more. Change the visits anew instead."
+)
+AGREED_BY_DRIVER = "A driver has agreed to one of these visits since. Cancel that visit instead, and tell the driver."
+TOGETHER = "Other visits of the course have changed since, and with them this would break a rule. Undo the later first."
 NO_MATTER = ("sequence", "changed_at", "driver")
 """Of a session: what says nothing about where it stands, or has its own way back."""
+SHAPING = ("decisions", "rhythm", "added_visits", "open_periods")
+"""Of a course: what says which visits it has; what was booked by it since would stand without it."""
 ASIDE = ("plan_message", "relaxations", "plan_cost")
 """Of a course: what the last planning said of it."""
 FOR_WANT_OF_A_PLACE = (ChangeKind.OUTAGE, ChangeKind.CLOSURE, ChangeKind.REPLANNED)
@@ -60,6 +71,8 @@ class Kept:
     sessions: tuple[ChangedSession, ...]
     course_states: Mapping[int, State]
     session_states: Mapping[int, State]
+    booked_since: frozenset[int] = frozenset()
+    """Courses that have got visits by something else since."""
 
 
 def read_kept(changes: Iterable[Change]) -> list[Kept]:
@@ -72,10 +85,32 @@ def read_kept(changes: Iterable[Change]) -> list[Kept]:
         sessions[row.change_id].append(row)
     course_states = read_courses({course.course_id for rows in courses.values() for course in rows})
     session_states = read_sessions({row.session_id: row.session for rows in sessions.values() for row in rows}.values())
+    booked = _read_booked(changes, course_states)
     return [
-        Kept(change, tuple(courses[change.pk]), tuple(sessions[change.pk]), course_states, session_states)
+        Kept(
+            change,
+            tuple(courses[change.pk]),
+            tuple(sessions[change.pk]),
+            course_states,
+            session_states,
+            _booked_since(change, sessions[change.pk], booked),
+        )
         for change in changes
     ]
+
+
+def _read_booked(changes: Collection[Change], course_ids: Iterable[int]) -> list[tuple[int, int, datetime]]:
+    """Visits that were booked after the first of these changes: key, course, and when."""
+    since = min((change.made_at for change in changes), default=None)
+    found = Session.objects.filter(course__in=course_ids, created_at__gt=since).order_by() if since else None
+    return list(found.values_list("pk", "course", "created_at")) if found is not None else []
+
+
+def _booked_since(
+    change: Change, rows: Iterable[ChangedSession], booked: Iterable[tuple[int, int, datetime]]
+) -> frozenset[int]:
+    ours = {row.session_id for row in rows}
+    return frozenset(course for pk, course, at in booked if at > change.made_at and pk not in ours)
 
 
 def find_obstacle(kept: Kept, *, now: datetime) -> str:
@@ -84,6 +119,11 @@ def find_obstacle(kept: Kept, *, now: datetime) -> str:
     is_other = any(_matter(states[row.session_id]) != _matter(row.after) for row in rows)
     if is_other or any(_is_other(course, kept.course_states[course.course_id]) for course in kept.courses):
         return CHANGED_SINCE
+    if any(course.course_id in kept.booked_since and _shapes(course) for course in kept.courses):
+        return EXTENDED
+    made = [row for row in rows if row.before is None]
+    if any(_is_agreed(states[row.session_id]) and not _is_agreed(row.after) for row in made):
+        return AGREED_BY_DRIVER
     if any(row.after["status"] not in GONE and _has_passed(row.after, since, now) for row in rows):
         return BEGUN
     before = [row.before for row in rows if row.before and row.before["status"] not in GONE]
@@ -103,6 +143,14 @@ def _is_other(row: ChangedCourse, state: State) -> bool:
     return any(state[name] != row.after[name] for name in _altered(row))
 
 
+def _shapes(row: ChangedCourse) -> bool:
+    return any(row.before[name] != row.after[name] for name in SHAPING)
+
+
+def _is_agreed(state: State) -> bool:
+    return state["driver"] is not None and state["driver"]["status"] in AGREED
+
+
 def _altered(row: ChangedCourse) -> list[str]:
     """What the act did to the course. Where it stands by its visits (running, finished) only follows them."""
     follows = {"ended_at", "status"} if {row.before["status"], row.after["status"]} <= {*SETTLED} else set()
@@ -114,6 +162,7 @@ def restore(change: Change, *, now: datetime, by: User | None) -> None:
     kept = list(change.sessions.select_related("session__course", "session__site", "session__track"))
     made = [row.session for row in kept if row.before is None]
     back = [row for row in kept if row.before is not None]
+    faults = {course: find_faults(course, now=now) for course in _changed_beside(change, kept)}
     change.outages.all().delete()
     change.closures.all().delete()
     Session.objects.filter(pk__in=[session.pk for session in made]).delete()
@@ -123,11 +172,20 @@ def restore(change: Change, *, now: datetime, by: User | None) -> None:
     sessions = list(rows.select_related("site", "track", "visit_type").prefetch_related("holds"))
     if change.kind not in FOR_WANT_OF_A_PLACE:
         _refuse_stranded(sessions, now=now)
+    if any(find_faults(course, now=now) - before for course, before in faults.items()):
+        raise refuse(TOGETHER, rule="undo")
     reopen_answers(sessions, since=change.made_at)
     for course in Course.objects.filter(changes__change=change).select_related("site", "patient", "version"):
         settle_course(course, now=now)
         ours = [session for session in sessions if session.course_id == course.pk]
         change_undone(course, ours, since=change.made_at, now=now)
+
+
+def _changed_beside(change: Change, rows: Iterable[ChangedSession]) -> list[int]:
+    """Courses of which other visits have been changed or booked since: the two together may break a rule."""
+    since = Q(created_at__gt=change.made_at) | Q(changes__change__pk__gt=change.pk, changes__change__undone_at=None)
+    others = Session.objects.filter(since, course__changes__change=change).exclude(pk__in=[r.session_id for r in rows])
+    return sorted(set(others.order_by().values_list("course", flat=True)))
 
 
 def _restore_courses(change: Change) -> None:

@@ -25,6 +25,9 @@ from scheduling.models import Change, ChangedCourse, ChangedSession, SessionStat
 from scheduling.models.session import GONE
 from scheduling.words import label_session, say_short_day, say_time
 
+CLINICAL = "A clinician has decided this: only a clinician takes it back."
+DECIDED = ("decisions", "rhythm")
+"""Of a course: what only a clinician sets."""
 A_PAGE = 30
 VISITS_SHOWN = 12
 
@@ -44,17 +47,26 @@ def show_changes(request: HttpRequest, admin_site: AdminSite) -> HttpResponse:
     changes = list(page.object_list)
     why_not = why_not_undo_each([change for change in changes if change.undone_at is None], now=now)
     tracks = count_tracks(changes)
+    may_decide = request.user.has_perm("scheduling.decide_course")
+    clinical = {change.pk: CLINICAL for change in changes if is_decision(change, may_decide)}
     context = {
         **admin_site.each_context(request),
         "title": "Recent changes",
         "page": page,
-        "changes": [describe_change(change, why_not, tracks, now=now) for change in changes],
+        "changes": [describe_change(change, {**why_not, **clinical}, tracks, now=now) for change in changes],
         "several_sites": staff_of(request).visible_sites().count() > 1,
         "may_undo": request.user.has_perm("scheduling.change_change"),
         "may_offer": request.user.has_perm("scheduling.view_waitingentry"),
         "back": request.get_full_path(),
     }
     return TemplateResponse(request, "desk/changes.html", context)
+
+
+def is_decision(change: Change, may_decide: bool) -> bool:
+    """Whether it is a clinician's, and the reader is none."""
+    if may_decide:
+        return False
+    return any(row.before[name] != row.after[name] for row in change.courses.all() for name in DECIDED)
 
 
 def count_tracks(changes: Sequence[Change]) -> dict[int, int]:
@@ -79,7 +91,7 @@ def describe_change(
         "visits": visits[:VISITS_SHOWN],
         "number": len(visits),
         "more": max(len(visits) - VISITS_SHOWN, 0),
-        "why_not": why_not.get(change.pk, ""),
+        "why_not": "" if change.undone_at else why_not.get(change.pk, ""),
         "frees": change.undone_at is None and any(frees_seats(row, now) for row in rows),
         "offer_url": f"{reverse('admin:desk_waiting')}?change={change.uuid}",
     }
@@ -114,6 +126,9 @@ def undo_one(request: HttpRequest, uuid: str) -> HttpResponse:
     back = reverse("admin:desk_changes")
     if change.undone_at is not None:
         messages.warning(request, "This was undone already.")
+        return go_back(request, back)
+    if is_decision(change, request.user.has_perm("scheduling.decide_course")):
+        messages.error(request, CLINICAL)
         return go_back(request, back)
     return press(request, lambda: _undo(request, change), back=back)
 

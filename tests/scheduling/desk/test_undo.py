@@ -10,6 +10,8 @@ from django.core import mail
 from django.urls import reverse
 
 from scheduling.booking import plan_and_book
+from scheduling.decisions import decide
+from scheduling.desk.changes_page import CLINICAL
 from scheduling.desk.undo import read_button
 from scheduling.messages.call_list import calls_to_make
 from scheduling.messages.delivery import deliver_due
@@ -24,7 +26,7 @@ from tests.scheduling.desk.test_new_course import page_for, wishes
 from tests.scheduling.driving import BOB, state_of
 
 MINUTE = timedelta(minutes=1)
-LIST_QUERIES = 17
+LIST_QUERIES = 18
 
 
 def rows_of(course: Any) -> tuple[Any, ...]:
@@ -233,3 +235,18 @@ def sedating_visit(patient: Any) -> Session:
 def press_driver(client: Any, visit: Session, click: str, clock: Any) -> Any:
     clock.shift(MINUTE)
     return client.post(reverse("admin:desk_driver_act", args=[visit.pk, click]), BOB, follow=True)
+
+
+def test_what_a_clinician_decided_is_not_taken_back_at_the_front_desk(at_desk, course, clerk, clinician):
+    decide(course, course.version.decision_points.get(), outcome="stop", now=NOW, by=clinician)
+    change = Change.objects.get()
+    page = at_desk.get(reverse("admin:desk_changes"))
+    assert [(row["why_not"], page.context["may_undo"]) for row in page.context["changes"]] == [(CLINICAL, True)]
+    url = reverse("admin:desk_change_undo", args=[change.uuid])
+    assert url not in page.content.decode()
+    assert told(at_desk.post(url, follow=True)) == [CLINICAL]
+    assert course.decisions.count() == 1
+    at_desk.force_login(clinician)
+    assert url in at_desk.get(reverse("admin:desk_changes")).content.decode()
+    at_desk.post(url)
+    assert course.decisions.count() == 0
