@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from clinic.models import User
 from protocols.models.shape import MissedPolicy
@@ -21,6 +21,9 @@ from scheduling.words import name_visit, say_time
 
 UNRECORDED_AFTER = timedelta(hours=12)
 """So long after its end a visit that nobody recorded is flagged."""
+EARLY = timedelta(hours=2)
+"""So much before its time a visit may be; further off, morning and afternoon were mixed up."""
+TOO_EARLY = "Time: this is more than two hours before the visit. Look at the hour once more, and at AM or PM."
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def mark_treated(
     with booking_transaction():
         _, session = _lock(session, seen_at)
         _refuse_unless(session, {SessionStatus.ARRIVED}, "treated", now)
-        session.treated_at = at
+        session.treated_at = at.astimezone(UTC)  # elapsed minutes are counted from it, whatever the clocks do
         watch = find_watch(session)
         if watch is None:
             raise refuse_session(session, "Nobody is watched after this visit.", rule="watching")
@@ -60,6 +63,8 @@ def mark_treated(
         if at > now or at.astimezone(zone).date() != session.local_date:
             message = "Time: the treatment was given on the day of the visit, and not later than now."
             raise refuse_session(session, message, rule="time")
+        if at < session.start - EARLY:
+            raise refuse_session(session, TOO_EARLY, rule="time")
         session.changed_at = now
         session.save(update_fields=["treated_at", "changed_at"])
     return watch

@@ -72,6 +72,26 @@ def test_a_treatment_is_not_given_later_than_now_nor_on_another_day(here: Sessio
     assert here.treated_at is None
 
 
+def test_a_treatment_long_before_the_visit_is_a_slip_of_the_hour(patient: Patient, clerk: User) -> None:
+    """2:30 in the morning for a visit at two in the afternoon: the watching would have been over before it began."""
+    start = NOW + 6 * HOUR
+    course = factories.make_course(patient=patient, version=make_watched())
+    session = mark_arrived(factories.make_session(course=course, start=start, minutes=155), now=start, by=clerk)
+    with pytest.raises(BookingRefused, match=r"^Time: this is more than two hours before the visit\."):
+        mark_treated(session, at=start - 12 * HOUR + 30 * MINUTE, now=start + HOUR, by=clerk)
+    session.refresh_from_db()
+    assert session.treated_at is None
+    assert mark_treated(session, at=start - HOUR, now=start + HOUR, by=clerk).until == start + HOUR
+
+
+def test_a_time_by_the_clock_of_the_clinic_counts_elapsed_minutes_too(patient: Patient, clerk: User) -> None:
+    start = datetime(2026, 11, 1, 4, 30, tzinfo=UTC)
+    course = factories.make_course(patient=patient, version=make_watched())
+    session = mark_arrived(factories.make_session(course=course, start=start, minutes=155), now=start, by=clerk)
+    at = (start + HOUR).astimezone(session.site.zone)
+    assert mark_treated(session, at=at, now=start + HOUR, by=clerk).until == start + 3 * HOUR
+
+
 def test_a_clock_change_makes_the_watching_neither_longer_nor_shorter(patient: Patient, clerk: User) -> None:
     """The hours are elapsed ones: 0:30 in the night the clocks go back, in a clinic that is open then."""
     start = datetime(2026, 11, 1, 4, 30, tzinfo=UTC)
