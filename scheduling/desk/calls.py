@@ -25,6 +25,8 @@ from scheduling.models import Notice, NoticeKind
 from scheduling.words import say_moment
 
 SHOWN_AT_MOST = 200
+AHEAD = timedelta(days=1)
+"""Who is called today about tomorrow is on the list already."""
 # What is written down on the page of the visit, where the answer and the driver stand.
 AT_THE_VISIT = {NoticeKind.ANSWER, NoticeKind.DRIVER_CALL, NoticeKind.DRIVER_REMINDER}
 
@@ -33,7 +35,7 @@ def show_calls(request: HttpRequest, admin_site: AdminSite, notices: QuerySet[No
     """Due now and until this time tomorrow; a driver not named is urgent for as long."""
     now = timezone.now()
     related = ("patient__home_site", "course__site", "session__track", "answer")
-    calls = calls_to_make(notices, now=now, ahead=timedelta(days=1)).select_related(*related)
+    calls = calls_to_make(notices, now=now, ahead=AHEAD).select_related(*related)
     found = list(calls[: SHOWN_AT_MOST + 1])
     words = describe_calls(found[:SHOWN_AT_MOST], now=now)
     refused = read_refused({notice.patient_id for notice in found})

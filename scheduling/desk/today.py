@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import Site
+from scheduling.desk.calls import AHEAD
 from scheduling.desk.driver_acts import describe_driver
 from scheduling.desk.session_rows import describe_sessions, for_rows, on_dates, today_at
 from scheduling.desk.watched import add_watches, minutes_late, say_minutes
@@ -119,7 +120,7 @@ def count_courses(sites: Collection[Site]) -> dict[str, int]:
 def count_waiting(sites: Collection[Site], courses: Mapping[str, int], *, now: datetime) -> list[dict[str, Any]]:
     """What waits for somebody; each number is the length of the list behind it."""
     infeasible = f"{reverse('admin:scheduling_course_changelist')}?status__exact=infeasible"
-    calls = calls_to_make(Notice.objects.filter(course__site__in=sites), now=now).count()
+    calls = calls_to_make(Notice.objects.filter(course__site__in=sites), now=now, ahead=AHEAD).count()
     stranded = len(find_reasons_at([site.pk for site in sites], now=now))
     counted = [
         (unsure_drivers(sites, now=now).count(), "without a confirmed driver", reverse("admin:desk_drivers")),

@@ -223,6 +223,15 @@ def test_a_call_is_done_once(at_desk, clerk, call):
     assert at_desk.get(listed).context["calls"] == []
 
 
+@pytest.mark.parametrize(("hours", "number"), [(-1, 1), (20, 1), (25, 0)])
+def test_the_calls_that_are_counted_are_those_on_the_list(at_desk, call, hours, number):
+    due = factories.NOW + timedelta(hours=hours)
+    Notice.objects.filter(pk=call.pk).update(due_at=due, useful_until=due + timedelta(days=1))
+    counted = figures(at_desk.get(reverse("admin:index")))["to call"]
+    listed = at_desk.get(reverse("admin:desk_call_list")).context["calls"]
+    assert (counted, len(listed)) == (number, number)
+
+
 def test_calls_of_no_more_use_and_e_mails_are_not_on_the_list(at_desk, call):
     Notice.objects.filter(pk=call.pk).update(useful_until=factories.NOW - timedelta(minutes=1))
     assert at_desk.get(reverse("admin:desk_call_list")).context["calls"] == []
