@@ -10,6 +10,7 @@ from protocols.models.visit import Place
 from scheduling import engine
 from scheduling.anchoring import move_anchor
 from scheduling.booking import cancel_sessions
+from scheduling.broken_links import find_hanging
 from scheduling.changes import recording
 from scheduling.findings import explain
 from scheduling.locking import booking_transaction, lock_course, lock_kinds, lock_session, retried
@@ -22,9 +23,10 @@ from scheduling.seating import free_seats, label, refuse_session, set_times
 from scheduling.settling import settle_course
 from scheduling.shifting import move_rows
 from scheduling.snapshots import read_problem
-from scheduling.words import name_visit, say_moved
+from scheduling.words import label_session, name_visit, say_moved
 
 ANCHORED = "The visits of this course are counted from this date: move it, or stop the course."
+NEEDED = "{visits} can only follow this visit. Skip it instead: what hangs on it goes with it."
 
 
 @retried
@@ -161,7 +163,10 @@ def _fault(violation: engine.Violation) -> tuple[object, ...]:
 def cancel_session(
     session: Session, *, reason: str, now: datetime, by: User | None = None, seen_at: datetime | None = None
 ) -> Session:
-    """Give up the session's number for good; the rest of the course stays as it is. Asked twice, return it."""
+    """Give up the session's number for good; the rest of the course stays as it is. Asked twice, return it.
+
+    Refused where another visit can only follow this one.
+    """
     with booking_transaction():
         course = lock_course(session.course_id)
         session = lock_session(session.pk, seen_at=None)
@@ -171,6 +176,9 @@ def cancel_session(
         if session.visit_type.place == Place.EXTERNAL:
             raise refuse_session(session, ANCHORED, rule="status")
         _refuse_unless_to_come(session, "cancelled", now)
+        if hanging := find_hanging(course, session, now=now):
+            visits = ", ".join(label_session(*key, several=True) for key in hanging)
+            raise refuse_session(session, NEEDED.format(visits=visits), rule="link")
         summary = f"{name_visit(session)} cancelled"
         with recording([course], kind=ChangeKind.CANCELLED, summary=summary, now=now, by=by):
             cancel_sessions([session], reason=reason, now=now, by=by)

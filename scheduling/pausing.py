@@ -10,6 +10,7 @@ from functools import partial
 from clinic.models import User
 from protocols.models.visit import Place
 from scheduling import engine
+from scheduling.broken_links import find_broken_links
 from scheduling.changes import recording
 from scheduling.course_change import CourseChange, order_shifts
 from scheduling.locking import booking_transaction, lock_course, retried
@@ -36,7 +37,6 @@ from scheduling.revising import (
     write_revision,
 )
 from scheduling.settling import settle_course
-from scheduling.skipping import find_broken_links
 from scheduling.snapshots import Numbered
 from scheduling.words import label_session, say_short_day
 

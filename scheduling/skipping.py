@@ -10,14 +10,14 @@ from functools import partial
 from clinic.models import User
 from protocols.models.visit import Place
 from scheduling import engine
+from scheduling.broken_links import find_broken_links
 from scheduling.changes import recording
 from scheduling.course_change import CourseChange, order_shifts
 from scheduling.locking import booking_transaction, lock_course, lock_session, retried
 from scheduling.models import Change, Course, Session, SessionStatus
 from scheduling.models.change import ChangeKind
 from scheduling.moving import ANCHORED
-from scheduling.planning import alone
-from scheduling.posing import Key, close_up, only_given, unlock, with_course
+from scheduling.posing import Key
 from scheduling.rearranging import read_course
 from scheduling.refusals import refuse
 from scheduling.replanning import may_move
@@ -26,9 +26,6 @@ from scheduling.settling import settle_course
 from scheduling.snapshots import Numbered
 from scheduling.words import label_session, name_visit
 
-LINK = 5
-"""The rule about visits of other tracks."""
-ONLY_ONE = "This is the only visit of its kind that is left: stop the course instead."
 HANGS = "{visit} needs this visit at a certain distance. Move the two, or skip that one first."
 WITH_IT = "What must follow this visit within its hours is given up with it."
 
@@ -92,20 +89,3 @@ def _hanging(problem: engine.Problem, rows: Numbered, keys: Collection[Key], now
         if key[0] not in tied or not may_move(rows[key], now):
             raise refuse(HANGS.format(visit=label_session(*key, several=True)), rule="link")
     return lost
-
-
-def find_broken_links(problem: engine.Problem, rows: Numbered, without: Collection[Key], now: datetime) -> set[Key]:
-    """Sessions that break a link where some were never there; the others keep their times."""
-    kept = {track: sorted(n for name, n in rows if name == track and (name, n) not in without) for track, _ in rows}
-    if not all(kept.values()):
-        raise refuse(ONLY_ONE, rule="status")  # a course of which a whole track is gone is another treatment
-    posed = problem.courses[0]
-    for track, number in sorted(without, reverse=True):
-        posed = close_up(posed, track, number)
-    to_come = {(t, kept[t].index(n) + 1) for (t, n), row in rows.items() if n in kept[t] and may_move(row, now)}
-    judged = with_course(problem, unlock(posed, to_come))
-    judged = only_given(judged)
-    course = judged.courses[0]
-    plan = engine.CoursePlan(course.id, engine.PLANNED, (*course.locked, *course.current))
-    broken = [violation for violation in engine.check(judged, alone(plan)) if violation.rule == LINK]
-    return {(v.track, kept[v.track][v.number - 1]) for v in broken if v.track and v.number}

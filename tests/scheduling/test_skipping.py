@@ -13,6 +13,7 @@ from scheduling.booking import plan_and_book
 from scheduling.changes import undo_change
 from scheduling.extension import extend_course
 from scheduling.models import Change, Course, Hold, Session
+from scheduling.moving import cancel_session
 from scheduling.refusals import BookingRefused
 from scheduling.skipping import propose_skip, skip_session
 from tests import factories
@@ -83,6 +84,27 @@ def test_the_visit_that_follows_is_skipped_alone(linked: Course) -> None:
     assert sorted(linked.sessions.live().values_list("track__name", "number")) == [
         ("after", 1), ("after", 3), ("main", 1), ("main", 2), ("main", 3),
     ]  # fmt: skip
+
+
+def test_a_visit_that_another_can_only_follow_is_not_cancelled_alone(linked: Course) -> None:
+    infusion = linked.sessions.get(track__name="main", number=2)
+    with pytest.raises(BookingRefused, match="After 2 can only follow this visit"):
+        cancel_session(infusion, reason="asked", now=NOW)
+    assert linked.sessions.live().count() == 6
+    cancel_session(linked.sessions.get(track__name="after", number=2), reason="asked", now=NOW)
+    cancel_session(infusion, reason="asked", now=NOW)
+    left = linked.sessions.live().values_list("track__name", "number")
+    assert sorted(left) == [("after", 1), ("after", 3), ("main", 1), ("main", 3)]
+
+
+def test_the_last_that_others_can_only_follow_is_not_cancelled_before_them(linked: Course) -> None:
+    for number in (1, 2):
+        skip(linked.sessions.get(track__name="main", number=number))
+    with pytest.raises(BookingRefused, match="After 3 can only follow this visit"):
+        cancel_session(linked.sessions.get(track__name="main", number=3), reason="asked", now=NOW)
+    cancel_session(linked.sessions.get(track__name="after", number=3), reason="asked", now=NOW)
+    cancel_session(linked.sessions.get(track__name="main", number=3), reason="asked", now=NOW)
+    assert linked.sessions.live().count() == 0
 
 
 def test_the_last_visit_of_its_kind_is_not_skipped(linked: Course) -> None:
