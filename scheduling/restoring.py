@@ -23,10 +23,13 @@ from scheduling.models import (
     CourseDecision,
     Driver,
     Session,
+    WaitingEntry,
+    WaitingOffer,
 )
 from scheduling.models.change import ChangeKind
 from scheduling.models.driver import SETTLED as AGREED
 from scheduling.models.session import GONE
+from scheduling.models.waiting import WaitingOutcome
 from scheduling.refusals import BookingRefused, Refusal, refuse
 from scheduling.row_states import (
     COURSE,
@@ -175,6 +178,7 @@ def restore(change: Change, *, now: datetime, by: User | None) -> None:
     if any(find_faults(course, now=now) - before for course, before in faults.items()):
         raise refuse(TOGETHER, rule="undo")
     reopen_answers(sessions, since=change.made_at)
+    _let_wait_again(change)
     for course in Course.objects.filter(changes__change=change).select_related("site", "patient", "version"):
         settle_course(course, now=now)
         ours = [session for session in sessions if session.course_id == course.pk]
@@ -186,6 +190,21 @@ def _changed_beside(change: Change, rows: Iterable[ChangedSession]) -> list[int]
     since = Q(created_at__gt=change.made_at) | Q(changes__change__pk__gt=change.pk, changes__change__undone_at=None)
     others = Session.objects.filter(since, course__changes__change=change).exclude(pk__in=[r.session_id for r in rows])
     return sorted(set(others.order_by().values_list("course", flat=True)))
+
+
+def _let_wait_again(change: Change) -> None:
+    """Who took the place from the waiting list has not: they wait as long as before, unless they wait anew already."""
+    closed = WaitingEntry.objects.filter(
+        course__changes__change=change, closed_at=change.made_at, outcome=WaitingOutcome.BOOKED
+    )
+    entries = list(closed.values_list("pk", "course"))
+    WaitingOffer.objects.filter(entry__in=[pk for pk, _ in entries], taken=True, asked_at=change.made_at).delete()
+    waiting = set(
+        WaitingEntry.objects.waiting().filter(course__in=[course for _, course in entries]).values_list("course")
+    )
+    for pk, course in entries:
+        if (course,) not in waiting:
+            WaitingEntry.objects.filter(pk=pk).update(closed_at=None, closed_by=None, outcome="")
 
 
 def _restore_courses(change: Change) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -37,7 +37,7 @@ MINUTE = timedelta(minutes=1)
 TOLD_AT = NOW + 10 * MINUTE
 ACTED_AT = NOW + 60 * MINUTE
 WEEKLY = {"periods": 3, "period_days": 7, "per_period": 2, "min_gap_hours": 44, "slip_days": 2}
-QUERIES = 61
+QUERIES = 62
 
 
 @pytest.fixture
@@ -405,6 +405,9 @@ def test_freed_seats_are_those_that_are_free_still_and_lie_ahead(
     outage = Outage.objects.create(resource=chair, start=session.start, end=session.start + 10 * MINUTE)
     assert freed_spans(change, now=ACTED_AT) == [FreedSpan(chair.pk, 0, session.start + 10 * MINUTE, end)]
     outage.delete()
+    closed = Closure.objects.create(site=site, first_on=a_day(0), last_on=date.max)  # until further notice
+    assert freed_spans(change, now=ACTED_AT) == []
+    closed.delete()
     assert freed_spans(change, now=session.end) == []
     undo_change(change, now=ACTED_AT + MINUTE, by=clerk)
     assert freed_spans(change, now=ACTED_AT) == []

@@ -321,3 +321,24 @@ def test_who_declines_a_plan_is_offered_another_one(site: Site, version: Protoco
         seen.add(taker.start)
         decline_offer(entry, start=taker.start, now=NOW, by=clerk)
     assert len(seen) == 3
+
+
+def test_undoing_what_the_list_gave_lets_them_wait_as_before(site: Site, version: ProtocolVersion, clerk: User) -> None:
+    entry = wait(site, version, days=9)
+    before = WaitingEntry.objects.values().get()
+    [taker] = find_takers(site=site, now=NOW)
+    assert taker.proposal is not None
+    take_course(entry, plan=taker.proposal.plan, now=NOW, by=clerk)
+    undo_change(Change.objects.get(), now=NOW + timedelta(minutes=1), by=clerk)
+    assert (WaitingEntry.objects.values().get(), WaitingOffer.objects.count()) == (before, 0)
+    assert outline(find_takers(site=site, now=NOW)) == [(entry, taker.start, 0)]
+
+
+def test_undoing_leaves_one_turn_to_who_waits_anew(site: Site, version: ProtocolVersion, clerk: User) -> None:
+    entry = wait(site, version)
+    [taker] = find_takers(site=site, now=NOW)
+    assert taker.proposal is not None
+    take_course(entry, plan=taker.proposal.plan, now=NOW, by=clerk)
+    new = add_to_waiting(entry.course, need=1, short_notice_hours=4, now=NOW)
+    undo_change(Change.objects.get(), now=NOW + timedelta(minutes=1), by=clerk)
+    assert WaitingEntry.objects.waiting().get() == new
