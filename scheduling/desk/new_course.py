@@ -35,7 +35,8 @@ from scheduling.desk.trial import read_supposed, with_trial
 from scheduling.desk.undo import offer_button
 from scheduling.desk.wording import describe_relaxations, say_also_free, say_supposed
 from scheduling.engine import INFEASIBLE, UNKNOWN, CoursePlan, Relaxation
-from scheduling.models import Course
+from scheduling.locking import lock_patient
+from scheduling.models import Course, CourseStatus
 from scheduling.planning import Proposal, propose_course
 
 OWN_FIELDS = {"csrfmiddlewaretoken", "step", "plan", "try", "suppose"}
@@ -123,12 +124,21 @@ def _preview(
 
 def _let_wait(form: NewCourseForm, proposal: Proposal, *, now: datetime, by: User) -> HttpResponse:
     """Keep the course that does not fit, and ask how urgent it is: it waits until somebody's place is set free."""
-    course = form.waiting
-    if course is None:
-        with transaction.atomic():
-            asked = request_course(**form.asked_for(), now=now, by=by, anchor_at=form.anchor_at)
-            course = record_infeasible(asked.pk, proposal)
+    course = form.waiting or _keep(form, proposal, now=now, by=by)
     return HttpResponseRedirect(reverse("admin:desk_waiting_add", args=[course.pk]))
+
+
+def _keep(form: NewCourseForm, proposal: Proposal, *, now: datetime, by: User) -> Course:
+    """The course of these wishes; a second click finds the one that the first has kept."""
+    asked = form.asked_for()
+    with transaction.atomic():
+        lock_patient(form.patient.pk)
+        kept = Course.objects.filter(status=CourseStatus.INFEASIBLE, patient=form.patient, version=asked["version"])
+        for course in kept.select_related("site"):
+            if all((getattr(course, name) or None) == (asked[name] or None) for name in ("site", *WISHES)):
+                return course
+        course = request_course(**asked, now=now, by=by, anchor_at=form.anchor_at)
+        return record_infeasible(course.pk, proposal)
 
 
 def _describe_planned(form: NewCourseForm, proposal: Proposal, user: User) -> dict[str, Any]:

@@ -558,6 +558,14 @@ def test_what_does_not_fit_is_kept_for_the_waiting_list(at_desk, clerk, patient,
     assert Session.objects.count() == 0
 
 
+def test_a_second_click_finds_the_course_that_the_first_has_kept(at_desk, patient, site, version):
+    asked = wishes(site, version, **narrow(step="wait"))
+    kept = [at_desk.post(page_for(patient), asked).url for _ in range(2)]
+    assert (len({*kept}), Course.objects.count()) == (1, 1)
+    at_desk.post(page_for(patient), {**asked, "preferred_time": "15:15"})
+    assert Course.objects.count() == 2
+
+
 def test_what_fits_after_all_is_shown_instead_of_kept(at_desk, patient, site, version):
     page = at_desk.post(page_for(patient), wishes(site, version, step="wait"))
     assert (len(page.context["plans"]), Course.objects.count()) == (3, 0)
