@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 from django.db.models import F
 
 from clinic.models import User
+from clinic.writing_rows import write_rows
 from protocols.models import Phase
 from protocols.models.shape import MissedPolicy
 from protocols.models.visit import Place
@@ -216,13 +217,17 @@ def find_homes(rows: Sequence[Session], placed: Collection[engine.PlacedSession]
 
 
 def renumber(rows: Mapping[Key, Session], *, now: datetime) -> None:
-    """Upwards one by one, each takes a number that the one before has just left; out of the way first where not."""
+    """All at once, out of the way first; where numbers only fall, one by one, each into one that was just left."""
     changed = [(number, row) for (_, number), row in sorted(rows.items()) if row.number != number]
-    if any(number > row.number for number, row in changed):
+    parked = any(number > row.number for number, row in changed)
+    if parked:
         Session.objects.filter(pk__in=[row.pk for _, row in changed]).update(number=F("number") + PARKED_NUMBERS)
     for number, row in changed:
         row.number, row.changed_at = number, now
-        row.save(update_fields=["number", "changed_at"])
+        if not parked:
+            row.save(update_fields=["number", "changed_at"])
+    if parked:
+        write_rows([row for _, row in changed], ["number", "changed_at"])
 
 
 def take_back_replan(course: Course, missed: Session, *, now: datetime, by: User | None) -> list[Session]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import F, Model
 
+from clinic.writing_rows import write_rows
 from scheduling.models import Course, CourseDecision, Driver, Hold, Session
 
 State = dict[str, Any]
@@ -73,8 +74,9 @@ def read_sessions(sessions: Iterable[Session]) -> dict[int, State]:
     """Each session's row with the seats it holds, and how far its driver has agreed; in three queries."""
     rows = list(sessions)
     holds: dict[int, list[State]] = defaultdict(list)
-    for hold in Hold.objects.filter(session__in=rows).order_by("session", "position"):
-        holds[hold.session_id].append(pack(hold, HOLD))
+    held = Hold.objects.filter(session__in=rows).order_by("session_id", "position")
+    for session_id, *values in held.values_list("session_id", *HOLD):
+        holds[session_id].append({name: _to_json(value) for name, value in zip(HOLD, values, strict=True)})
     drivers = {row.session_id: pack(row, DRIVER) for row in Driver.objects.filter(session__in=rows)}
     return {row.pk: {**pack(row, SESSION), "holds": holds[row.pk], "driver": drivers.get(row.pk)} for row in rows}
 
@@ -104,7 +106,7 @@ def write_sessions(sessions: Sequence[Session], holds: Sequence[Hold]) -> None:
     Hold.objects.filter(session__in=ids).delete()
     away = {"start": F("start") + PARKED, "end": F("end") + PARKED, "number": F("number") + PARKED_NUMBERS}
     Session.objects.filter(pk__in=ids).update(**away)
-    Session.objects.bulk_update(sessions, [name.removesuffix("_id") for name in SESSION])
+    write_rows(sessions, [name.removesuffix("_id") for name in SESSION])
     Hold.objects.bulk_create(holds)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
+from clinic.writing_rows import write_rows
 from scheduling import engine
 from scheduling.models import Course, Hold, Session
 from scheduling.posing import Key
@@ -99,5 +100,5 @@ def _write(rows: Sequence[Session], holds: Sequence[Hold]) -> None:
             # Out of each other's way first: two sessions of one patient may trade places.
             ids = [row.pk for row in rows]
             Session.objects.filter(pk__in=ids).update(start=F("start") + PARKED, end=F("end") + PARKED)
-        Session.objects.bulk_update(rows, WRITTEN)
+        write_rows(rows, WRITTEN)
         Hold.objects.bulk_create(holds)

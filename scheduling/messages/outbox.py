@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from clinic.writing_rows import write_rows
 from protocols.models import Phase
 from scheduling.messages.call_hours import OpenDays
 from scheduling.messages.driver_notices import queue_driver_notices
@@ -173,7 +174,7 @@ class Ledger:
     def write(self) -> None:
         Notice.objects.filter(pk__in=self.obsolete).delete()
         times = ["due_at", "useful_until", "zone"]
-        Notice.objects.bulk_update(self.changed, [*times, "key", "sequence", "channel", "attempts"])
+        write_rows(self.changed, [*times, "key", "sequence", "channel", "attempts"])
         Notice.objects.bulk_create(self.new, ignore_conflicts=True)
         if self.on_paper:
             told = [Told(session.pk, session.start, not session.is_live) for session in self.on_paper]
