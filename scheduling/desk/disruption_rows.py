@@ -96,7 +96,7 @@ def _row(move: Move, names: Mapping[int, str], site: Site, several: bool) -> dic
         "old": move.session.local_start,
         "old_where": _where(names.get(pk, "") for pk in before),
         "new": new,
-        "where": _where(names.get(pk, "") for pk in after if not move.is_moved or pk not in before),
+        "where": _where(names.get(pk, "") for pk in after),
         "is_moved": move.is_moved,
         "is_other": not move.is_hit,
         "how": _how(move, new),

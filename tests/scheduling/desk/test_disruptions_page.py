@@ -58,8 +58,17 @@ def test_before_and_after_are_shown_and_nothing_is_written(at_desk, course, seco
         "Visit 2",
     )
     assert (page.context["hit"], page.context["moved"], page.context["unplaced"]) == (1, 1, [])
+    assert visit["where"] == "Chair 1"
+    assert '<span class="number">0</span><span class="label">need you' in page.content.decode()
     assert (Outage.objects.count(), Change.objects.count()) == (0, 0)
     assert Session.objects.get(pk=second.pk).start == second.start
+
+
+def test_who_has_no_place_is_counted(at_desk, course, second, chair):
+    begins, ends = second.local_date, second.local_date + timedelta(days=300)
+    page = ask(at_desk, f"resource:{chair.pk}", "times", **{"from": f"{begins}T00:00", "to": f"{ends}T00:00"})
+    assert [row["patient"] for row in page.context["unplaced"]] == [course.patient]
+    assert '<span class="number">1</span><span class="label">needs you' in page.content.decode()
 
 
 def test_apply_does_what_was_shown_and_offers_to_undo_it(at_desk, course, second, chair):
