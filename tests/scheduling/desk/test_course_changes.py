@@ -69,6 +69,7 @@ def test_a_pause_without_an_end_sets_aside_and_going_on_plans_again(at_desk, cou
     page = at_desk.get(reverse("admin:scheduling_course_change", args=[course.pk]))
     text = page.content.decode()
     assert page.context["counts"]["set_aside"] == 4
+    assert '0 <span class="quiet small">of 4</span>' in text
     assert "Paused from Tue, Nov 24 until somebody resumes it" in text
     assert "Add a visit" not in text
     again = at_desk.get(url_of(course, "resume"))
