@@ -135,7 +135,7 @@ def undo_one(request: HttpRequest, uuid: str) -> HttpResponse:
 
 def _undo(request: HttpRequest, change: Change) -> str:
     undo_change(change, now=timezone.now(), by=staff_of(request))
-    return f"Undone: {change.summary}. All is as it was before, and the patient is told nothing."
+    return f"Undone: {change.summary}. All is as it was before, and nobody is told."
 
 
 def find_change(request: HttpRequest, uuid: str) -> Change:

@@ -63,7 +63,7 @@ def test_a_change_of_visits_is_undone_from_its_message(at_desk, course, first, c
     undone = press_undo(at_desk, done)
     assert rows_of(course) == before
     change = Change.objects.get()
-    assert told(undone) == [f"Undone: {change.summary}. All is as it was before, and the patient is told nothing."]
+    assert told(undone) == [f"Undone: {change.summary}. All is as it was before, and nobody is told."]
 
 
 @pytest.mark.parametrize(("clicks", "left"), [(["arrived"], "booked"), (["arrived", "completed"], "arrived")])
