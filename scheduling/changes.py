@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from clinic.models import Closure, Outage, Resource, Site, User
@@ -183,7 +183,8 @@ def freed_spans(change: Change, *, now: datetime) -> list[FreedSpan]:
         start, end = datetime.fromisoformat(held["start"]), datetime.fromisoformat(held["end"])
         if end > now:
             freed[held["resource_id"], held["seat"]].append(Interval(max(start, now), end))
-    taken = _taken_spans({resource for resource, _ in freed}, now=now)
+    until = max((span.end for spans in freed.values() for span in spans), default=now)
+    taken = _taken_spans({resource for resource, _ in freed}, now=now, until=until)
     return sorted(
         (
             FreedSpan(*seat, span.start, span.end)
@@ -194,21 +195,25 @@ def freed_spans(change: Change, *, now: datetime) -> list[FreedSpan]:
     )
 
 
-def _taken_spans(resource_ids: set[int], *, now: datetime) -> dict[tuple[int, int | None], list[Interval]]:
-    """By resource and seat; under no seat what takes all of them: an outage of it, a closure of its site."""
+def _taken_spans(
+    resource_ids: set[int], *, now: datetime, until: datetime
+) -> dict[tuple[int, int | None], list[Interval]]:
+    """By resource and seat, between two times; under no seat what takes all: an outage, a closure of the site."""
     taken: dict[tuple[int, int | None], list[Interval]] = defaultdict(list)
     held = Hold.objects.filter(resource__in=resource_ids, end__gt=now)
     for resource_id, seat, start, end in held.values_list("resource", "seat", "start", "end"):
         taken[resource_id, seat].append(Interval(start, end))
-    for outage in Outage.objects.filter(resource__in=resource_ids, end__gt=now):
-        taken[outage.resource_id, None].append(Interval(outage.start, outage.end))
+    for outage in Outage.objects.filter(resource__in=resource_ids, end__gt=now, start__lt=until):
+        taken[outage.resource_id, None].append(Interval(max(outage.start, now), min(outage.end, until)))
     resources = Resource.objects.filter(pk__in=resource_ids).select_related("site")
     for resource in resources.prefetch_related("site__closures"):
-        taken[resource.pk, None] += [_span_of(closure, resource.site.zone) for closure in resource.site.closures.all()]
+        spans = [_span_of(closure, resource.site.zone) for closure in resource.site.closures.all()]
+        taken[resource.pk, None] += [Interval(max(b, now), min(e, until)) for b, e in spans if b < until and e > now]
     return taken
 
 
-def _span_of(closure: Closure, zone: ZoneInfo) -> Interval:
-    """Whole days on the site's clock."""
+def _span_of(closure: Closure, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Whole days on the site's clock; "until further notice" is often written as the year 9999."""
     first = datetime.combine(closure.first_on, time(0), zone)
-    return Interval(first, datetime.combine(closure.last_on + timedelta(days=1), time(0), zone))
+    last_on = min(closure.last_on, date.max - timedelta(days=2))
+    return first, datetime.combine(last_on + timedelta(days=1), time(0), zone)

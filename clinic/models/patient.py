@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from clinic.audit import audited
-from clinic.models.site import Site, validate_timezone
+from clinic.models.site import Site, refuse_far_years, validate_timezone
 from clinic.weekly import validate_weekly_table
 
 
@@ -120,5 +120,6 @@ class PatientAbsence(models.Model):
         return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
 
     def clean(self) -> None:
+        refuse_far_years(start=self.start, end=self.end)
         if None not in (self.start, self.end) and self.end <= self.start:
             raise ValidationError({"end": "The absence ends before it starts."})

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from clinic.audit import audited
-from clinic.models.site import HoursTable, Site, closes_after_opening
+from clinic.models.site import HoursTable, Site, closes_after_opening, refuse_far_years
 
 
 @audited()
@@ -93,6 +93,7 @@ class Outage(models.Model):
         return f"{self.resource} out {format_span(self.start, self.end, self.resource.site)}"
 
     def clean(self) -> None:
+        refuse_far_years(start=self.start, end=self.end)
         if None not in (self.start, self.end) and self.end <= self.start:
             raise ValidationError({"end": "The outage ends before it starts."})
 

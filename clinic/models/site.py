@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
 from uuid import uuid4
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -15,6 +15,8 @@ from django.db.models import F, Q
 from clinic.audit import audited
 from clinic.weekly import WEEKDAY_NAMES
 
+YEARS = range(1971, 9001)
+"""Of moments that are typed: beyond these, an instant of another time zone cannot be read back."""
 WEEKDAY_CHOICES = list(enumerate(WEEKDAY_NAMES))
 
 
@@ -141,6 +143,13 @@ class HoursTable(OpeningSpan):
 
     def __str__(self) -> str:
         return f"{self.get_weekday_display()} {self.opens_at:%H:%M}-{self.closes_text}"
+
+
+def refuse_far_years(**moments: datetime | None) -> None:
+    """To be called by `clean`; the names are those of the fields."""
+    far = [name for name, moment in moments.items() if moment is not None and moment.year not in YEARS]
+    if far:
+        raise ValidationError(dict.fromkeys(far, f"Choose a year from {YEARS[0]} to {YEARS[-1]}."))
 
 
 def closes_after_opening(name: str) -> models.CheckConstraint:

@@ -72,6 +72,15 @@ def test_an_outage_is_entered_in_the_wall_clock_of_the_resources_site(client, ot
     assert 'value="10:00:00"' in page
 
 
+@pytest.mark.parametrize(("field", "day"), [("start_0", "0001-01-01"), ("end_0", "9999-12-31")])
+def test_an_outage_of_no_true_year_is_refused(desk, chair, field, day):
+    """In the evening of the last day of the year 9999 it is the year 10000 in London, which nothing can read back."""
+    row = add_row("outages", 0, **{**OUTAGE, field: day, "end_1": "23:59"})
+    response = fill(desk, page_of(chair), "resource_form", **row)
+    assert "Choose a year from 1971 to 9000." in response.content.decode()
+    assert chair.outages.count() == 0
+
+
 def test_an_outage_that_ends_before_it_starts_is_refused(desk, chair):
     row = add_row("outages", 0, **{**OUTAGE, "end_1": "09:00"})
     response = fill(desk, page_of(chair), "resource_form", **row)
