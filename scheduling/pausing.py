@@ -40,12 +40,14 @@ from scheduling.settling import settle_course
 from scheduling.snapshots import Numbered
 from scheduling.words import label_session, say_short_day
 
+ONE_DAY = timedelta(days=1)
 UNDER_WAY = (CourseStatus.BOOKED, CourseStatus.RUNNING)
 ASIDE = "{count} set aside: planned again when the course goes on."
 ALONE = "Without the visits that must follow within their hours stay: {visits}. Consider pausing a few days later."
 NOTHING = "No visit lies in these days."
 ELSEWHERE = "A date that is not at the clinic lies in these days: move it first, the visits are counted from it."
 NO_ROOM = "The visits in these days find no place after them that keeps the rules of the treatment."
+ALREADY = "The course is paused from {days} already. End that pause first, or enter these days as an absence."
 STAY = "The visits stay where they are; move those that can come earlier."
 
 
@@ -84,8 +86,9 @@ def pause_course(
 def _find_pause(course: Course, *, first_on: date, last_on: date | None, now: datetime) -> Revision:
     _refuse_pause(course, first_on, last_on, now)
     rows = read_rows(course)
-    course.paused_on, course.paused_until = first_on, last_on  # so that nothing is planned into these days
-    fields = {"paused_on": first_on, "paused_until": last_on}
+    days = _with_pause(course, first_on, last_on, now)
+    course.paused_on, course.paused_until = days  # so that nothing is planned into these days
+    fields = {"paused_on": days[0], "paused_until": days[1]}
     if last_on is None:
         found = _set_aside(course, rows, first_on, now)
         return replace(found, fields={**fields, "status": CourseStatus.PAUSED})
@@ -103,6 +106,17 @@ def _refuse_pause(course: Course, first_on: date, last_on: date | None, now: dat
         raise refuse("The last day of the pause lies before its first.", rule="dates")
     if max(first_on, last_on or first_on) > today + FURTHEST:
         raise refuse("A pause cannot lie more than two years ahead.", rule="horizon")
+
+
+def _with_pause(course: Course, first_on: date, last_on: date | None, now: datetime) -> tuple[date, date | None]:
+    """The days of the pause with those of one that is there already: it is prolonged, and not forgotten."""
+    there_on, there_until = course.paused_on, course.paused_until
+    if not there_on or not there_until or there_until < now.astimezone(course.site.zone).date():
+        return first_on, last_on
+    if first_on > there_until + ONE_DAY or (last_on and last_on < there_on - ONE_DAY):
+        days = f"{say_short_day(there_on)} to {say_short_day(there_until)}"
+        raise refuse(ALREADY.format(days=days), rule="dates")
+    return min(first_on, there_on), last_on and max(last_on, there_until)
 
 
 def _set_aside(course: Course, rows: Numbered, first_on: date, now: datetime) -> Revision:
@@ -257,8 +271,9 @@ def _find_resumed(course: Course, *, on: date, now: datetime) -> Revision:
     was_aside = course.status == CourseStatus.PAUSED
     if not was_aside:
         return as_it_is(course, rows, now=now, note=STAY, fields=_ended_pause(course, on))
+    ended, course.paused_on = _ended_pause(course, on), None  # so that these days can be planned again
     found = _plan_again(course, rows, on, now)
-    return replace(found, fields={**found.fields, "status": CourseStatus.BOOKED, **_ended_pause(course, on)})
+    return replace(found, fields={**found.fields, "status": CourseStatus.BOOKED, **ended})
 
 
 def _ended_pause(course: Course, on: date) -> dict[str, date | str | None]:
@@ -272,7 +287,7 @@ def _ended_pause(course: Course, on: date) -> dict[str, date | str | None]:
 
 def _plan_again(course: Course, rows: Numbered, on: date, now: datetime) -> Revision:
     aside = {key for key, row in rows.items() if row.set_aside}
-    since = min((rows[key].status_at for key in aside), default=now)
+    since = min((rows[key].status_at for key in aside), default=_paused_at(course, now))
     # Who missed a visit while the course was paused was not given another time then.
     missed = {key for key, row in rows.items() if row.status == SessionStatus.MISSED and row.status_at >= since}
     days = [rows[key].local_date for key in aside | missed]
@@ -284,6 +299,12 @@ def _plan_again(course: Course, rows: Numbered, on: date, now: datetime) -> Revi
     kept = {key: row for key, row in rows.items() if key not in missed}
     ways = _ways_on(problem, posed, aside | missed, on)
     return first_solved(course, [Attempt(with_course(problem, way), kept) for way in ways])
+
+
+def _paused_at(course: Course, now: datetime) -> datetime:
+    """When the pause was made, which may have found nothing to set aside."""
+    changes = Change.objects.filter(kind=ChangeKind.PAUSED, courses__course=course.pk, undone_at=None)
+    return changes.order_by("-pk").values_list("made_at", flat=True).first() or now
 
 
 def _ways_on(problem: engine.Problem, posed: engine.Course, keys: Collection[Key], on: date) -> Iterator[engine.Course]:

@@ -27,7 +27,7 @@ from protocols.models import ProtocolVersion
 from scheduling import engine
 from scheduling.departures import departures_of
 from scheduling.engine import Interval
-from scheduling.models import Course, CourseDecision, Hold, Session, SessionStatus
+from scheduling.models import Course, CourseDecision, CourseStatus, Hold, Session, SessionStatus
 from scheduling.models.course import DecisionOutcome
 from scheduling.models.no_overlap import period
 from scheduling.open_phase import fitting_periods
@@ -347,7 +347,7 @@ def _pose_courses(
             protocol=protocols[str(course.uuid)],
             lives=lives,
             busy=busy[str(course.uuid)],
-            pause=_read_pause(site, course),
+            pause=_read_pause(site, course, until),
             movable_after=now if replan else None,
         )
         for course in courses
@@ -386,11 +386,13 @@ def _pose_course(
     )
 
 
-def _read_pause(site: Site, course: Course) -> list[Interval]:
-    """The days of a pause, into which nothing is planned; where its end is not known, there is nothing to plan."""
-    if not (course.paused_on and course.paused_until):
-        return []
-    return [Interval(_midnight(site, course.paused_on), _midnight(site, course.paused_until + ONE_DAY))]
+def _read_pause(site: Site, course: Course, until: datetime) -> list[Interval]:
+    """The days of a pause, into which nothing is planned; of one whose end is not known, all from its first day on."""
+    if course.paused_on and course.paused_until:
+        return [Interval(_midnight(site, course.paused_on), _midnight(site, course.paused_until + ONE_DAY))]
+    if course.paused_on and course.status == CourseStatus.PAUSED and _midnight(site, course.paused_on) < until:
+        return [Interval(_midnight(site, course.paused_on), until)]
+    return []
 
 
 def _read_busy(courses: Sequence[Course], now: datetime, until: datetime) -> dict[str, Busy]:

@@ -269,6 +269,48 @@ def test_a_visit_missed_while_the_course_is_paused_is_planned_again_when_it_goes
     assert broken_rules(course, now=missed.end) == []
 
 
+def test_the_last_visit_missed_while_the_course_is_paused_is_planned_again_too(course: Course, clerk: User) -> None:
+    """The pause began behind it, so there was nothing to set aside."""
+    last = course.sessions.get(number=20)
+    pause(course, 35, None, now=last.start)
+    mark_missed(last, reason="no_show", now=last.end, by=clerk)
+    resume(course, 42, now=last.end + timedelta(days=3))
+    assert (len(dates(course)), dates(course)[-1] >= a_day(42)) == (20, True)
+
+
+def test_no_visit_is_moved_into_a_pause_without_end(patient: Patient, chair: Resource) -> None:
+    course = book(patient, {"periods": 4, "period_days": 7, "per_period": 1, "min_gap_hours": 44, "slip_days": 6})
+    pause(course, 10, None)
+    [session] = course.sessions.live()
+    offers = legal_times(session, now=NOW, first_on=a_day(7), last_on=a_day(20))
+    assert {offer.start.astimezone(course.site.zone).date() for offer in offers} <= {a_day(7), a_day(8), a_day(9)}
+    shown = propose_move(session, start=at(course.site, 11, 9), now=NOW)
+    assert not shown.is_possible
+
+
+def test_a_second_pause_does_not_let_the_first_be_forgotten(course: Course) -> None:
+    pause(course, 14, 18)
+    for first, last in ((28, 32), (8, 10), (28, None)):
+        shown = propose_pause(course, first_on=a_day(first), last_on=last and a_day(last), now=NOW)
+        assert [refusal.message for refusal in shown.refusals] == [
+            "The course is paused from Mon, Dec 7 to Fri, Dec 11 already. "
+            "End that pause first, or enter these days as an absence."
+        ]
+    pause(course, 16, 25)
+    assert (course.paused_on, course.paused_until) == (a_day(14), a_day(25))
+    assert not [day for day in dates(course) if a_day(14) <= day <= a_day(25)]
+    assert (len(dates(course)), broken_rules(course, now=NOW, since=midnight(course, a_day(14)))) == (20, [])
+    pause(course, 32, 33, now=midnight(course, a_day(30)))
+    assert (course.paused_on, course.paused_until) == (a_day(32), a_day(33))
+
+
+def test_a_pause_that_is_prolonged_without_end_begins_where_it_began(course: Course) -> None:
+    pause(course, 14, 18)
+    pause(course, 16, None)
+    assert (course.status, course.paused_on, course.paused_until) == (CourseStatus.PAUSED, a_day(14), None)
+    assert all(day < a_day(14) for day in dates(course))
+
+
 def test_a_paused_course_that_never_began_begins_when_it_goes_on(course: Course) -> None:
     pause(course, 5, None)
     assert dates(course) == []
