@@ -217,17 +217,28 @@ def find_homes(rows: Sequence[Session], placed: Collection[engine.PlacedSession]
 
 
 def renumber(rows: Mapping[Key, Session], *, now: datetime) -> None:
-    """All at once, out of the way first; where numbers only fall, one by one, each into one that was just left."""
-    changed = [(number, row) for (_, number), row in sorted(rows.items()) if row.number != number]
-    parked = any(number > row.number for number, row in changed)
+    """Each row takes the number of its key."""
+    renumber_together([rows], now=now)
+
+
+def renumber_together(courses: Iterable[Mapping[Key, Session]], *, now: datetime) -> None:
+    """The same of several courses. Upwards one by one, each takes a number that the one before has just left.
+
+    Where one rises, all of its course go out of the way first, and then take their numbers at once.
+    """
+    parked: list[Session] = []
+    for rows in courses:
+        changed = [(number, row) for (_, number), row in sorted(rows.items()) if row.number != number]
+        rises = any(number > row.number for number, row in changed)
+        for number, row in changed:
+            row.number, row.changed_at = number, now
+            if not rises:
+                row.save(update_fields=["number", "changed_at"])
+        parked += [row for _, row in changed if rises]
     if parked:
-        Session.objects.filter(pk__in=[row.pk for _, row in changed]).update(number=F("number") + PARKED_NUMBERS)
-    for number, row in changed:
-        row.number, row.changed_at = number, now
-        if not parked:
-            row.save(update_fields=["number", "changed_at"])
-    if parked:
-        write_rows([row for _, row in changed], ["number", "changed_at"])
+        aside = Session.objects.filter(pk__in=[row.pk for row in parked])
+        aside.update(number=F("number") + PARKED_NUMBERS)
+        write_rows(parked, ["number", "changed_at"])
 
 
 def take_back_replan(course: Course, missed: Session, *, now: datetime, by: User | None) -> list[Session]:

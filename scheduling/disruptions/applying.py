@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from clinic.models import Closure, Outage, Site, User
+from clinic.writing_rows import write_rows
 from scheduling import engine
 from scheduling.changes import Recording, recording
 from scheduling.disruptions.answer import Answer
@@ -20,7 +21,7 @@ from scheduling.messages import outbox
 from scheduling.models import Change, ChangeKind, Course, Session
 from scheduling.posing import Key
 from scheduling.refusals import BookingRefused, refuse
-from scheduling.replanning import may_move, renumber
+from scheduling.replanning import may_move, renumber_together
 from scheduling.shifting import Moving, move_together
 
 CHANGED = "Somebody has changed one of these visits since this was shown. Nothing was changed; please look again."
@@ -108,9 +109,11 @@ def _move(courses: Sequence[Course], agreed: Mapping[int, Agreed], site: Site, *
     whole = replace(problem, courses=tuple(one.posed for one in found))
     if broken := engine.check(whole, engine.Result(tuple(one.plan for one in found), 0)):
         raise BookingRefused([*refuse(NOT_ANY_MORE, rule="changed").refusals, *explain(broken, whole, site=site)])
-    moved = move_together([_moving(case, whole, one, now=now) for case, one in zip(cases, found, strict=True)], now=now)
-    for case, told in zip(cases, moved, strict=True):
-        _finish(case.course, agreed[case.course.pk], told, now=now)
+    renumber_together([one.rows for one in found], now=now)
+    moved = move_together([_moving(case, whole, one) for case, one in zip(cases, found, strict=True)], now=now)
+    _keep_shifts([case.course for case in cases], agreed)
+    told = [(case.course, rows) for case, rows in zip(cases, moved, strict=True) if rows]
+    outbox.courses_changed(told, now=now)
 
 
 def _spans_of(cases: Sequence[Case], agreed: Mapping[int, Agreed]) -> dict[str, list[engine.Interval]]:
@@ -151,17 +154,15 @@ def _as_agreed(problem: engine.Problem, case: Case, agreed: Agreed, now: datetim
     return Solved(posed, plan, rows)
 
 
-def _moving(case: Case, problem: engine.Problem, found: Solved, *, now: datetime) -> Moving:
+def _moving(case: Case, problem: engine.Problem, found: Solved) -> Moving:
     """What the course's rows take, once each has its number."""
     given = {at.key for at in found.posed.locked}
-    renumber(found.rows, now=now)
     placed = {at.key: (found.rows[at.key], at) for at in found.plan.sessions if at.key not in given}
     return Moving(case.course, problem.protocol_of(found.posed), placed)
 
 
-def _finish(course: Course, agreed: Agreed, told: Sequence[Session], *, now: datetime) -> None:
-    if course.shift_days != agreed.shift_days:
-        course.shift_days = agreed.shift_days
-        course.save(update_fields=["shift_days"])
-    if told:
-        outbox.sessions_changed(course, list(told), now=now)
+def _keep_shifts(courses: Iterable[Course], agreed: Mapping[int, Agreed]) -> None:
+    shifted = [course for course in courses if course.shift_days != agreed[course.pk].shift_days]
+    for course in shifted:
+        course.shift_days = agreed[course.pk].shift_days
+    write_rows(shifted, ["shift_days"])

@@ -7,6 +7,7 @@ is sent, from what is true then and what the patient was last told; so edits of 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -39,14 +40,20 @@ def course_booked(course: Course, sessions: Iterable[Session], *, now: datetime)
 
 def sessions_changed(course: Course, sessions: Iterable[Session], *, now: datetime) -> None:
     """Queue what is due after sessions were moved, cancelled, missed or newly booked; rewrite what waits unsent."""
-    ledger = read_ledger(course, now=now)
-    changed = pick(ledger, sessions)
-    clear_calendars(ledger, changed)
-    queue_changes(ledger, changed)
-    queue_invites(ledger, changed)
-    queue_reminders(ledger)
-    queue_driver_notices(ledger)
-    ledger.write()
+    courses_changed([(course, sessions)], now=now)
+
+
+def courses_changed(changes: Sequence[tuple[Course, Iterable[Session]]], *, now: datetime) -> None:
+    """The same of several courses, each with its sessions: read and written at once."""
+    ledgers = read_ledgers([course for course, _ in changes], now=now)
+    for ledger, (_, sessions) in zip(ledgers, changes, strict=True):
+        changed = pick(ledger, sessions)
+        clear_calendars(ledger, changed)
+        queue_changes(ledger, changed)
+        queue_invites(ledger, changed)
+        queue_reminders(ledger)
+        queue_driver_notices(ledger)
+    write_ledgers(ledgers)
 
 
 def driver_changed(course: Course, *, now: datetime) -> None:
@@ -172,33 +179,58 @@ class Ledger:
             self.changed.append(notice)
 
     def write(self) -> None:
-        Notice.objects.filter(pk__in=self.obsolete).delete()
-        times = ["due_at", "useful_until", "zone"]
-        write_rows(self.changed, [*times, "key", "sequence", "channel", "attempts"])
-        Notice.objects.bulk_create(self.new, ignore_conflicts=True)
-        if self.on_paper:
-            told = [Told(session.pk, session.start, not session.is_live) for session in self.on_paper]
-            record_told(told, at=self.now, in_person=True)
+        write_ledgers([self])
+
+
+def write_ledgers(ledgers: Sequence[Ledger]) -> None:
+    Notice.objects.filter(pk__in={pk for ledger in ledgers for pk in ledger.obsolete}).delete()
+    times = ["due_at", "useful_until", "zone"]
+    write_rows(
+        [notice for ledger in ledgers for notice in ledger.changed], [*times, "key", "sequence", "channel", "attempts"]
+    )
+    Notice.objects.bulk_create([notice for ledger in ledgers for notice in ledger.new], ignore_conflicts=True)
+    for ledger in ledgers:
+        if ledger.on_paper:
+            told = [Told(session.pk, session.start, not session.is_live) for session in ledger.on_paper]
+            record_told(told, at=ledger.now, in_person=True)
 
 
 def read_ledger(course: Course, *, now: datetime) -> Ledger:
-    """Lock what waits first: a message being sent has then either recorded what it said, or is seen as on its way."""
-    course = Course.objects.select_related("site", "version", "patient__home_site").get(pk=course.pk)
+    return read_ledgers([course], now=now)[0]
+
+
+def read_ledgers(courses: Sequence[Course], *, now: datetime) -> list[Ledger]:
+    """Lock what waits first: a message being sent has then either recorded what it said, or is seen as on its way.
+
+    In a number of queries that does not grow with the courses.
+    """
+    ids = [course.pk for course in courses]
+    found = Course.objects.select_related("site", "version", "patient__home_site").in_bulk(ids)
     unsent = Q(status__in=[NoticeStatus.DUE, NoticeStatus.SENDING])
-    waiting = list(Notice.objects.select_for_update().filter(unsent, course=course).order_by("pk"))
-    return Ledger(
-        course=course,
-        now=now,
-        waiting=waiting,
-        sessions=read_sessions(course),
-        phases=list(Phase.objects.filter(track__version=course.version_id).order_by("track", "position")),
-        open_days=None if course.patient.gets_email else OpenDays.read(course.site),
-        by_text=bool(number_for(course.patient)),
-    )
-
-
-def read_sessions(course: Course) -> list[Session]:
-    return list(Session.objects.filter(course=course).select_related("visit_type", "announcement").order_by("start"))
+    waiting, sessions, phases = defaultdict(list), defaultdict(list), defaultdict(list)
+    for notice in Notice.objects.select_for_update().filter(unsent, course__in=ids).order_by("course_id", "pk"):
+        waiting[notice.course_id].append(notice)
+    booked = Session.objects.filter(course__in=ids).select_related("visit_type", "announcement")
+    for session in booked.order_by("start"):
+        sessions[session.course_id].append(session)
+    versions = {course.version_id for course in found.values()}
+    known = Phase.objects.filter(track__version__in=versions).select_related("track")
+    for phase in known.order_by("track", "position"):
+        phases[phase.track.version_id].append(phase)
+    phoned = {course.site_id: course.site for course in found.values() if not course.patient.gets_email}
+    open_days = {pk: OpenDays.read(site) for pk, site in phoned.items()}
+    return [
+        Ledger(
+            course=course,
+            now=now,
+            waiting=waiting[course.pk],
+            sessions=sessions[course.pk],
+            phases=phases[course.version_id],
+            open_days=None if course.patient.gets_email else open_days[course.site_id],
+            by_text=bool(number_for(course.patient)),
+        )
+        for course in (found[pk] for pk in ids)
+    ]
 
 
 def pick(ledger: Ledger, sessions: Iterable[Session]) -> list[Session]:
