@@ -52,6 +52,19 @@ def test_outbox_asks_as_many_queries_for_36_sessions_as_for_one(site: Site, now:
     assert counts[:2] == counts[2:]
 
 
+def test_outbox_asks_as_many_queries_for_5_courses_as_for_one(site: Site, now: datetime) -> None:
+    counts = []
+    version = cast.make_version(phases=cast.DAILY)
+    for size in (1, 5):
+        patients = [factories.make_patient(site=site, channel=Channel.PRINT) for _ in range(size)]
+        courses = [cast.make_course(patient, [nine(1), nine(2)], now=now, version=version) for patient in patients]
+        with CaptureQueriesContext(connection) as queries:
+            outbox.courses_changed([(course, course.sessions.all()[:1]) for course in courses], now=now)
+        counts.append(len(queries) - size)  # each course's sessions, read by this test
+        assert [len(rows(course)) for course in courses] == [len(rows(courses[0]))] * size
+    assert counts[0] == counts[1]
+
+
 def test_booking_asked_twice_queues_once(patient: Patient, now: datetime) -> None:
     course = cast.book(patient, [nine(1), nine(22)], now=now)
     before = rows(course)
