@@ -104,6 +104,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "builtins": ["clinic.clock_filters"],
             # The desk's folders are no app of their own, where Django would look for it.
             "libraries": {"desk_undo": "scheduling.desk.undo_tag"},
         },
