@@ -82,7 +82,9 @@ def describe_change(
     change: Change, why_not: Mapping[int, str], tracks: Mapping[int, int], *, now: datetime
 ) -> dict[str, Any]:
     zone, rows = change.site.zone, list(change.sessions.all())
-    visits = [describe_visit(row, zone, several=tracks[row.session.track.version_id] > 1) for row in rows]
+    visits = [
+        describe_visit(row, zone, several=tracks[row.session.track.version_id] > 1) for row in rows if is_seen(row)
+    ]
     return {
         "change": change,
         "at": change.made_at.astimezone(zone),
@@ -95,6 +97,11 @@ def describe_change(
         "frees": change.undone_at is None and any(frees_seats(row, now) for row in rows),
         "offer_url": f"{reverse('admin:desk_waiting')}?change={change.uuid}",
     }
+
+
+def is_seen(row: ChangedSession) -> bool:
+    """Not where the visit alone took another number, as those after a missed one do."""
+    return row.before is None or any(row.before[name] != row.after[name] for name in ("start", "status", "holds"))
 
 
 def describe_visit(row: ChangedSession, zone: ZoneInfo, *, several: bool) -> dict[str, str]:

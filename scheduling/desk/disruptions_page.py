@@ -35,7 +35,7 @@ from scheduling.desk.plan_token import StalePlan
 from scheduling.desk.undo import offer_undo
 from scheduling.disruptions.answer import Replanning, propose_replanning
 from scheduling.disruptions.applying import agree, apply_replanning
-from scheduling.disruptions.question import Disruption, is_written_down
+from scheduling.disruptions.question import Disruption, find_hit, is_written_down
 from scheduling.disruptions.words import summarize
 from scheduling.impact import find_stranded_at
 from scheduling.models import Change, ChangeKind
@@ -163,7 +163,8 @@ def apply_disruption(request: HttpRequest) -> HttpResponse:
         some = len(chosen) < len(agreed)
         only = "&" + urlencode({"only": ",".join(str(one.course_id) for one in chosen)}) if chosen and some else ""
         return HttpResponseRedirect(again + only)
-    offer_undo(request, change, _say_done(disruption, change, left=len(agreed) - len(chosen)))
+    left = {session.course_id for session in find_hit(disruption, now=now)}
+    offer_undo(request, change, _say_done(disruption, change, left=len(left)))
     return HttpResponseRedirect(reverse("admin:desk_disruptions"))
 
 
@@ -183,4 +184,4 @@ def _say_told(change: Change) -> str:
     told = moved.values("session__course").distinct().count()
     if not told:
         return "all times stay, so nobody is told"
-    return f"{told} of them {'has' if told == 1 else 'have'} a new time, and {'is' if told == 1 else 'are'} told once"
+    return f"{told} of them {'has' if told == 1 else 'have'} a new time, and {'is' if told == 1 else 'are'} told of it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite
 from django.db.models import prefetch_related_objects
@@ -13,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from scheduling.desk.base import staff_of
+from scheduling.desk.disruption_entry import STRANDED
 from scheduling.desk.session_rows import describe_sessions
 from scheduling.impact import Stranded, find_stranded_among, find_stranded_at
 from scheduling.models import Session
@@ -36,6 +38,7 @@ def show_stranded(request: HttpRequest, admin_site: AdminSite) -> HttpResponse:
         "rows": rows,
         "number": len(sessions),
         "several_sites": len(places) > 1,
+        "planning": f"?{urlencode({'what': f'{STRANDED}:{places[0].pk}'})}" if len(places) == 1 else "",
     }
     return TemplateResponse(request, "desk/stranded.html", context)
 

@@ -71,11 +71,24 @@ def test_who_has_no_place_is_counted(at_desk, course, second, chair):
     assert '<span class="number">1</span><span class="label">needs you' in page.content.decode()
 
 
+def test_who_has_no_place_is_named_again_once_all_else_is_applied(at_desk, course, second, chair, version, site):
+    """Nobody may take it that all is well: their visits stand booked where nobody can treat them."""
+    other = factories.make_course(patient=factories.make_patient(site=site), version=version)
+    factories.make_session(course=other, start=second.start + timedelta(hours=2), resources=(chair,), number=1)
+    course.availability = {"mon": [["03:00", "04:00"]]}
+    course.save(update_fields=["availability"])
+    page = ask(at_desk, *out_on(second, chair))
+    assert [row["patient"] for row in page.context["unplaced"]] == [course.patient]
+    said = told(press_apply(at_desk, page))[0]
+    assert "The visits of 1 patient are planned again" in said
+    assert "1 patient still has visits without a place." in said
+
+
 def test_apply_does_what_was_shown_and_offers_to_undo_it(at_desk, course, second, chair):
     page = ask(at_desk, *out_on(second, chair))
     new = page.context["placed"][0]["rows"][0]["new"]
     done = press_apply(at_desk, page, reason="Cushion torn")
-    assert "The visits of 1 patient are planned again; 1 of them has a new time, and is told once." in told(done)[0]
+    assert "The visits of 1 patient are planned again; 1 of them has a new time, and is told of it." in told(done)[0]
     assert Session.objects.get(pk=second.pk).start == new
     assert Outage.objects.get().reason == "Cushion torn"
     change = Change.objects.get(kind="outage")

@@ -163,6 +163,13 @@ def test_recent_changes_show_each_act_with_its_visits_before_and_after(at_desk, 
     assert (row["undone"] is not None, row["frees"]) == (True, False)
 
 
+def test_visits_that_only_take_another_number_are_not_listed_among_the_changed(client, on_the_day, course, first):
+    act(client, first, "missed", reason="no_show")
+    (row,) = client.get(reverse("admin:desk_changes")).context["changes"]
+    assert row["change"].sessions.count() > row["number"] == len(row["visits"]) >= 2
+    assert all(visit["before"] != visit["after"] for visit in row["visits"])
+
+
 @pytest.mark.parametrize("number", [1, 30])
 def test_the_list_of_changes_runs_under_one_number_of_queries(
     at_desk, course, first, clock, django_assert_num_queries, number
