@@ -93,6 +93,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "clinic.urls"
 WSGI_APPLICATION = "clinic.wsgi.application"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no patient's name in a cookie
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
