@@ -82,7 +82,9 @@ def test_what_was_shown_is_decided_or_nothing(course, clinician, now, outcome):
     if outcome == "stop":
         cancel_session(last, reason="asked", now=now)
     else:
-        Closure.objects.create(site=course.site, first_on=shown.shifts[0].new_start.date(), last_on=factories.a_day(60))
+        first_new = shown.shifts[0].new_start
+        assert first_new is not None
+        Closure.objects.create(site=course.site, first_on=first_new.date(), last_on=factories.a_day(60))
     before = rows_of(course)
     with pytest.raises(BookingRefused, match="not what was shown"):
         decide(course, point, outcome=outcome, expected=shown.fingerprint, now=now, by=clinician)

@@ -291,7 +291,7 @@ def test_no_visit_is_moved_into_a_pause_without_end(patient: Patient, chair: Res
 def test_a_second_pause_does_not_let_the_first_be_forgotten(course: Course) -> None:
     pause(course, 14, 18)
     for first, last in ((28, 32), (8, 10), (28, None)):
-        shown = propose_pause(course, first_on=a_day(first), last_on=last and a_day(last), now=NOW)
+        shown = propose_pause(course, first_on=a_day(first), last_on=a_day(last) if last else None, now=NOW)
         assert [refusal.message for refusal in shown.refusals] == [
             "The course is paused from Mon, Dec 7 to Fri, Dec 11 already. "
             "End that pause first, or enter these days as an absence."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from clinic.models import Closure, Patient, Resource, User
+from clinic.models import Closure, Patient, Resource, Site, User
 from protocols.models import DecisionPoint
 from scheduling.adding import add_visit, propose_added
 from scheduling.booking import plan_and_book
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def chair(site: object) -> Resource:
+def chair(site: Site) -> Resource:
     return factories.make_resource(site=site, kind="chair", name="Chair 1")
 
 
@@ -54,7 +54,7 @@ def waiting_course(patient: Patient, chair: Resource) -> Course:
     return plan_and_book(make_course(patient=patient, version=version).pk, now=NOW)
 
 
-def move_to_the_last_time(session: Session, *, now: object, by: User) -> None:
+def move_to_the_last_time(session: Session, *, now: datetime, by: User) -> None:
     last_on = session.local_date + timedelta(days=6)
     offers = legal_times(session, now=now, first_on=session.local_date, last_on=last_on)
     move_session(session, start=offers[-1].start, now=now, by=by)
