@@ -46,9 +46,11 @@ def describe_shifts(
     `gone` says what becomes of visits that have no new time, `added` what those are that had no old one.
     """
     zone, several = course.site.zone, course.version.tracks.count() > 1
-    rows = [_describe(shift, zone, several) for shift in shifts]
+    booked = list(course.sessions.live().select_related("track"))
+    numbers = {session.pk: session.number for session in booked}
+    rows = [_describe(shift, numbers.get(shift.session_id or 0, shift.number), zone, several) for shift in shifts]
     touched = {shift.session_id for shift in shifts}
-    kept = [session for session in course.sessions.live().select_related("track") if session.pk not in touched]
+    kept = [session for session in booked if session.pk not in touched]
     items = [item for row in rows for item in _items_of(row, gone, added)] + [
         _stay(session, several) for session in kept
     ]
@@ -74,11 +76,13 @@ def summarize(rows: Iterable[dict[str, Any]], gone: str, added: str) -> str:
     return f"{', '.join(parts)}." if parts else NOTHING
 
 
-def _describe(shift: AnyShift, zone: Any, several: bool) -> dict[str, Any]:
+def _describe(shift: AnyShift, was: int, zone: Any, several: bool) -> dict[str, Any]:
+    """Under the number by which everybody knows the visit, and the other one that it takes (`then`)."""
     old = shift.old_start.astimezone(zone) if shift.old_start else None
     new = shift.new_start.astimezone(zone) if shift.new_start else None
     return {
-        "label": label_session(shift.track, shift.number, several=several),
+        "label": label_session(shift.track, was, several=several),
+        "then": label_session(shift.track, shift.number, several=several) if shift.number != was else "",
         "old": old,
         "new": new,
         "look": MOVES if old and new else ADDED if new else GONE,
@@ -97,7 +101,7 @@ def _items_of(row: dict[str, Any], gone: str, added: str) -> list[dict[str, Any]
     items = []
     if row["new"]:
         note = f"was {_say(row['old'])}" if row["old"] else added
-        items.append({"starts": row["new"], "label": row["label"], "look": row["look"], "note": note})
+        items.append({"starts": row["new"], "label": row["then"] or row["label"], "look": row["look"], "note": note})
     if row["old"]:
         note = f"to {_say(row['new'])}" if row["new"] else gone
         look = LEFT if row["new"] else GONE
