@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -32,6 +34,12 @@ def clean_page(chromium: Browser, *, width: int = 1400, height: int = 900, **opt
     context.close()
     if complaints:
         raise AssertionError("\n".join(complaints))
+
+
+def zone_where_it_is(hour: int) -> str:
+    """A zone in which it is about that hour now, so that the hour of the test run does not matter."""
+    ahead = (hour - timezone.now().hour + 12) % 24 - 12
+    return f"Etc/GMT{-ahead:+d}"  # Etc/GMT+5 is five hours behind UTC
 
 
 def log_in(page: Page, base: str, username: str) -> None:

@@ -17,7 +17,7 @@ from scheduling.models import Course, Hold, Session
 from scheduling.planning import propose_course
 from scheduling.rearranging import propose_move, rearrange
 from tests import factories
-from tests.journeys.browsing import clean_page, log_in, tab_to
+from tests.journeys.browsing import clean_page, log_in, tab_to, zone_where_it_is
 from tests.scheduling import calendar
 from tests.scheduling.full_board import fill_day, make_staged
 
@@ -35,8 +35,7 @@ SERVER, BROWSER = 0.3, 1.0
 @pytest.fixture
 def open_site(transactional_db: None) -> Site:
     """A clinic open every day, in a zone where it is about ten, so that the hour of the test run does not matter."""
-    behind = timezone.now().hour - 10
-    return factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=f"Etc/GMT{behind:+d}")
+    return factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=zone_where_it_is(10))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.utils import timezone
 from clinic.models import Outage
 from scheduling.models import Change, Session
 from tests import factories
-from tests.journeys.browsing import clean_page, log_in, tab_to
+from tests.journeys.browsing import clean_page, log_in, tab_to, zone_where_it_is
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SERIOUS = {"serious", "critical"}
@@ -19,8 +19,7 @@ ONCE = {"periods": 1, "period_days": 5, "per_period": 1, "min_gap_hours": 0}
 @pytest.fixture
 def site(transactional_db):
     """Open every day, in a zone where it is about ten, so that the hour of the test run does not matter."""
-    behind = timezone.now().hour - 10  # Etc/GMT+5 is five hours behind UTC
-    return factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=f"Etc/GMT{behind:+d}")
+    return factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=zone_where_it_is(10))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from scheduling.moving import move_session
 from scheduling.planning import propose_course
 from scheduling.waiting import add_to_waiting
 from tests import factories
-from tests.journeys.browsing import clean_page, log_in
+from tests.journeys.browsing import clean_page, log_in, zone_where_it_is
 from tests.scheduling import calendar
 from tests.scheduling.watched import make_watched
 
@@ -70,8 +70,7 @@ WATCH = """() => {
 @pytest.fixture
 def open_site(transactional_db: None) -> Site:
     """A clinic open every day, in a zone where it is about ten, so that the hour of the test run does not matter."""
-    behind = timezone.now().hour - 10  # Etc/GMT+5 is five hours behind UTC
-    return factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=f"Etc/GMT{behind:+d}")
+    return factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=zone_where_it_is(10))
 
 
 @pytest.fixture

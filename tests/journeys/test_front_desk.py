@@ -10,7 +10,7 @@ from scheduling.booking import book_course
 from scheduling.models import Course, Session
 from scheduling.planning import propose_course
 from tests import factories
-from tests.journeys.browsing import clean_page, log_in
+from tests.journeys.browsing import clean_page, log_in, zone_where_it_is
 from tests.scheduling import calendar
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -19,8 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def open_site(transactional_db):
     """A clinic open every day, in a zone where it is about ten, so that the hour of the test run does not matter."""
-    behind = timezone.now().hour - 10  # Etc/GMT+5 is five hours behind UTC
-    site = factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=f"Etc/GMT{behind:+d}")
+    site = factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=zone_where_it_is(10))
     factories.make_resource(site=site, kind="chair", name="Chair 1", seats=2)
     return site
 

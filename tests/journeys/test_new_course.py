@@ -14,7 +14,7 @@ from protocols.models import ProtocolVersion
 from scheduling.models import Course, WaitingEntry
 from scheduling.waiting import add_to_waiting
 from tests import factories
-from tests.journeys.browsing import clean_page, log_in, tab_to
+from tests.journeys.browsing import clean_page, log_in, tab_to, zone_where_it_is
 from tests.scheduling import calendar
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class Hands:
 @pytest.fixture
 def open_site(transactional_db: None) -> Site:
     """A clinic open every day, in a zone where it is about ten, so that the hour of the test run does not matter."""
-    behind = timezone.now().hour - 10
-    site = factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=f"Etc/GMT{behind:+d}")
+    site = factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=zone_where_it_is(10))
     factories.make_resource(site=site, kind="chair", name="Chair 1", seats=2)
     return site
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from scheduling.models import GateRecord, Session
 from tests import factories
-from tests.journeys.browsing import clean_page, log_in, tab_to
+from tests.journeys.browsing import clean_page, log_in, tab_to, zone_where_it_is
 from tests.scheduling.watched import make_watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -23,8 +23,7 @@ LISTS = ("", "today/drivers/", "today/unrecorded/", "today/decisions/", "today/f
 @pytest.fixture
 def open_site(transactional_db):
     """A clinic in a zone where it is about two in the afternoon, so that the hour of the test run does not matter."""
-    ahead = 14 - timezone.now().hour  # Etc/GMT-3 is three hours ahead of UTC
-    return factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=f"Etc/GMT{-ahead:+d}")
+    return factories.make_site(code="harbor", days=7, lead_minutes=0, timezone=zone_where_it_is(14))
 
 
 @pytest.fixture
