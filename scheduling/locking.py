@@ -5,6 +5,7 @@ Whoever writes what waits for a patient goes on from there: course, then its not
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,6 +23,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 LOCK_TIMEOUT = "15s"
+PAUSE = 0.1
+"""Seconds in which the other takes what this one gave up; else the two lock each other out once more."""
 BUSY = "The calendar is busy right now. Nothing was changed; please try again."
 
 
@@ -45,6 +48,7 @@ def retried(act: Callable[P, R]) -> Callable[P, R]:
             # Inside somebody else's transaction nothing can be tried again: it is lost as a whole.
             if connection.in_atomic_block or not isinstance(error.__cause__, TRANSIENT):
                 raise _busy_or(error) from None
+        time.sleep(PAUSE)
         try:
             return act(*args, **kwargs)
         except OperationalError as error:

@@ -231,7 +231,8 @@ def test_the_waiting_list_is_worked_down_with_the_keyboard_alone(
         tab_to(page, "Declined")  # the most urgent comes first: Ada
         page.keyboard.press("Enter")
         page.get_by_text("Written down: Ada Abbott declined.").wait_for()
-        tab_to(page, "Book")  # after Ada it is Bea's turn
+        tab_to(page, "Book")  # of another plan for Ada, then of Bea's
+        tab_to(page, "Book")
         page.keyboard.press("Enter")
         page.get_by_text("Bea Berg's course is booked.").wait_for()
     assert list(WaitingEntry.objects.order_by("need").values_list("outcome", flat=True)) == ["", "booked"]

@@ -193,10 +193,18 @@ def test_any_public_name_comes_back_as_one_line(text: str) -> None:
         organizer=("front@clinic.example", text), attendee="ada@mail.example", changed_at=NOW, now=NOW,
     )  # fmt: skip
     expected = " ".join("".join(mark if mark.isprintable() else " " for mark in f"Appointment at {text}").split())
-    [event] = Calendar.from_ical(content).walk("VEVENT")
-    assert str(event["SUMMARY"]) == expected
-    assert vobject.readOne(content.decode()).vevent.summary.value == expected
+    assert read_text(content, "SUMMARY") == expected
+    if "\\" not in expected:  # both parsers take an escaped backslash before an N for a line break
+        [event] = Calendar.from_ical(content).walk("VEVENT")
+        assert str(event["SUMMARY"]) == expected
+        assert vobject.readOne(content.decode()).vevent.summary.value == expected
     assert content.count(b"BEGIN:") == 2
+
+
+def read_text(content: bytes, name: str) -> str:
+    """A TEXT value from left to right: what follows a backslash is itself or a line break (RFC 5545 3.3.11)."""
+    [value] = re.findall(rf"^{name}:(.*)$", content.decode().replace("\r\n ", "").replace("\r\n", "\n"), re.MULTILINE)
+    return re.sub(r"\\(.)", lambda mark: "\n" if mark[1] in "nN" else mark[1], value)
 
 
 @pytest.mark.django_db
