@@ -10,10 +10,8 @@ from protocols.models import DecisionPoint, Gate
 from protocols.models.decision import DecisionMode, GateMoment
 from scheduling.desk.course_page import course_gates
 from scheduling.engine import CoursePlan
-from scheduling.models import Course, CourseStatus
+from scheduling.models import Course
 from scheduling.words import label_session
-
-LIVE = (CourseStatus.PLANNING, CourseStatus.BOOKED, CourseStatus.RUNNING)
 
 
 def needed_before_booking(course: Course, *, today: date) -> list[str]:
@@ -42,5 +40,5 @@ def decisions_ahead(course: Course, plan: CoursePlan) -> list[str]:
 
 def other_courses(course: Course, sites: Iterable[Site]) -> list[Course]:
     """The patient's other courses under way at these sites."""
-    rows = Course.objects.filter(patient_id=course.patient_id, site__in=sites, status__in=LIVE)
+    rows = Course.objects.live().filter(patient_id=course.patient_id, site__in=sites)
     return list(rows.exclude(pk=course.pk).select_related("version__protocol", "site").order_by("pk"))

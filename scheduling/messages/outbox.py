@@ -47,13 +47,17 @@ def courses_changed(changes: Sequence[tuple[Course, Iterable[Session]]], *, now:
     """The same of several courses, each with its sessions: read and written at once."""
     ledgers = read_ledgers([course for course, _ in changes], now=now)
     for ledger, (_, sessions) in zip(ledgers, changes, strict=True):
-        changed = pick(ledger, sessions)
-        clear_calendars(ledger, changed)
-        queue_changes(ledger, changed)
-        queue_invites(ledger, changed)
-        queue_reminders(ledger)
-        queue_driver_notices(ledger)
+        queue_news(ledger, pick(ledger, sessions))
     write_ledgers(ledgers)
+
+
+def queue_news(ledger: Ledger, changed: Sequence[Session]) -> None:
+    """All that follows from a change of these sessions, as the ledger has them."""
+    clear_calendars(ledger, changed)
+    queue_changes(ledger, changed)
+    queue_invites(ledger, changed)
+    queue_reminders(ledger)
+    queue_driver_notices(ledger)
 
 
 def driver_changed(course: Course, *, now: datetime) -> None:

@@ -8,19 +8,15 @@ from datetime import datetime
 
 from django.db.models import F, Q
 
-from scheduling.messages.driver_notices import queue_driver_notices
 from scheduling.messages.outbox import (
     Ledger,
     may_be_news,
     pick,
-    queue_changes,
-    queue_invites,
-    queue_reminders,
+    queue_news,
     read_ledger,
 )
 from scheduling.messages.reminders import REMINDERS
 from scheduling.messages.told import is_told
-from scheduling.messages.withdrawing import clear_calendars
 from scheduling.models import Announcement, Course, Notice, NoticeKind, NoticeStatus, PickUp, Session
 
 LISTS = (NoticeKind.COURSE_SUMMARY, NoticeKind.CHANGES, NoticeKind.DIGEST)
@@ -73,11 +69,7 @@ def change_undone(course: Course, sessions: Iterable[Session], *, since: datetim
     forget_skipped(sessions)
     ledger = read_ledger(course, now=now)
     changed = pick(ledger, sessions)
-    clear_calendars(ledger, changed)
-    queue_changes(ledger, changed)
-    queue_invites(ledger, changed)
-    queue_reminders(ledger)
-    queue_driver_notices(ledger)
+    queue_news(ledger, changed)
     drop_needless(ledger, changed)
     ledger.write()
     forget_summary(course)

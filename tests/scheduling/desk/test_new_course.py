@@ -471,6 +471,13 @@ def test_the_proposal_shows_the_courses_that_go_on_already_at_my_clinics(
     assert planned.context["also_has"] == [course]
 
 
+def test_a_course_that_is_paused_goes_on_too(at_desk, patient, site, course):
+    course.status, course.paused_on = "paused", course.earliest_start
+    course.save(update_fields=["status", "paused_on"])
+    page = at_desk.post(page_for(patient), wishes(site, factories.make_protocol(code="other")))
+    assert page.context["also_has"] == [course]
+
+
 # Plans side by side
 
 
